@@ -1,0 +1,159 @@
+// Renders diagnostics.
+#include "ir/base/diagnostic.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace tarn {
+
+Diagnostic& Diagnostic::note(Span where, std::string text) {
+  notes.push_back({Severity::Note, where, std::move(text), "", {}});
+  return *this;
+}
+
+Diagnostic& Diagnostic::help(Span where, std::string text) {
+  notes.push_back({Severity::Help, where, std::move(text), "", {}});
+  return *this;
+}
+
+Diagnostic& DiagnosticSink::error(Span span, std::string message, std::string rule) {
+  ++error_count_;
+  diagnostics_.push_back({Severity::Error, span, std::move(message), std::move(rule), {}});
+  return diagnostics_.back();
+}
+
+Diagnostic& DiagnosticSink::warning(Span span, std::string message, std::string rule) {
+  ++warning_count_;
+  diagnostics_.push_back({Severity::Warning, span, std::move(message), std::move(rule), {}});
+  return diagnostics_.back();
+}
+
+static std::string_view severity_name(Severity severity) {
+  switch (severity) {
+    case Severity::Error: return "error";
+    case Severity::Warning: return "warning";
+    case Severity::Note: return "note";
+    case Severity::Help: return "help";
+  }
+  return "";
+}
+
+static std::string_view severity_color(Severity severity) {
+  switch (severity) {
+    case Severity::Error: return "\033[1;31m";
+    case Severity::Warning: return "\033[1;35m";
+    case Severity::Note: return "\033[1;36m";
+    case Severity::Help: return "\033[1;32m";
+  }
+  return "";
+}
+
+// The source line and, under it, carets from the span's start to its end or the line's end.  Tabs are kept in the
+// margin so that carets stay under their text.
+static void append_snippet(std::string& out, const SourceFile& file, Span span, const RenderOptions& options,
+                           Severity severity) {
+  uint32_t line = file.line_of(span.begin);
+  std::string_view text = file.line_text(line);
+  uint32_t column = std::min<uint32_t>(file.column_of(span.begin), static_cast<uint32_t>(text.size()) + 1);
+  size_t width = std::max<size_t>(1, std::min<size_t>(span.end - span.begin, text.size() + 1 - column));
+  out += fmt::format("{:>5} | {}\n", line, text);
+  std::string margin;
+  for (uint32_t i = 0; i + 1 < column; ++i) {
+    unsigned char byte = static_cast<unsigned char>(text[i]);
+    if (byte == '\t') margin += '\t';
+    else if ((byte & 0xC0) != 0x80) margin += ' ';  // one column for one UTF-8 character
+  }
+  std::string carets(width, '^');
+  if (options.color) carets = fmt::format("{}{}\033[0m", severity_color(severity), carets);
+  out += fmt::format("      | {}{}\n", margin, carets);
+}
+
+static void append_one(std::string& out, const Diagnostic& diagnostic, const SourceManager& sources,
+                       const RenderOptions& options) {
+  if (diagnostic.span.is_known()) {
+    Location where = sources.locate(diagnostic.span);
+    out += options.color ? fmt::format("\033[1m{}:\033[0m ", where.text()) : where.text() + ": ";
+  } else if (diagnostic.severity == Severity::Error || diagnostic.severity == Severity::Warning) {
+    out += "tarn: ";
+  }
+  std::string_view name = severity_name(diagnostic.severity);
+  out += options.color ? fmt::format("{}{}:\033[0m ", severity_color(diagnostic.severity), name) : fmt::format("{}: ", name);
+  out += diagnostic.message;
+  if (!diagnostic.rule.empty()) out += fmt::format(" [{}]", diagnostic.rule);
+  out += '\n';
+  if (diagnostic.span.is_known()) {
+    append_snippet(out, sources.file(diagnostic.span.file), diagnostic.span, options, diagnostic.severity);
+  }
+  for (const Diagnostic& note : diagnostic.notes) append_one(out, note, sources, options);
+}
+
+std::string render_text(const DiagnosticSink& sink, const SourceManager& sources, const RenderOptions& options) {
+  std::string out;
+  size_t errors = 0;
+  for (const Diagnostic& diagnostic : sink.all()) {
+    if (diagnostic.severity == Severity::Error && ++errors > options.limit) continue;
+    append_one(out, diagnostic, sources, options);
+  }
+  if (errors > options.limit) out += fmt::format("tarn: {} more errors not shown\n", errors - options.limit);
+  return out;
+}
+
+static nlohmann::ordered_json to_json(const Diagnostic& diagnostic, const SourceManager& sources) {
+  nlohmann::ordered_json json;
+  json["severity"] = severity_name(diagnostic.severity);
+  if (diagnostic.span.is_known()) {
+    const SourceFile& file = sources.file(diagnostic.span.file);
+    json["file"] = file.name;
+    json["line"] = file.line_of(diagnostic.span.begin);
+    json["column"] = file.column_of(diagnostic.span.begin);
+    json["end_line"] = file.line_of(diagnostic.span.end);
+    json["end_column"] = file.column_of(diagnostic.span.end);
+  }
+  json["message"] = diagnostic.message;
+  if (!diagnostic.rule.empty()) json["rule"] = diagnostic.rule;
+  for (const Diagnostic& note : diagnostic.notes) json["notes"].push_back(to_json(note, sources));
+  return json;
+}
+
+std::string render_json(const DiagnosticSink& sink, const SourceManager& sources) {
+  std::string out;
+  for (const Diagnostic& diagnostic : sink.all()) {
+    out += to_json(diagnostic, sources).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  }
+  return out;
+}
+
+// Levenshtein distance where swapping two neighbours counts as one edit.
+static size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<size_t>> cost(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
+  for (size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t substitute = cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, substitute});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
+      }
+    }
+  }
+  return cost[a.size()][b.size()];
+}
+
+std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates) {
+  size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;  // a third of the letters may be wrong
+  std::string best;
+  for (const std::string& candidate : candidates) {
+    size_t distance = edit_distance(word, candidate);
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace tarn

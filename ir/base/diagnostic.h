@@ -1,0 +1,58 @@
+// What the compiler says to its user: collected in a sink, rendered as text with carets or as JSON lines.
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/base/source.h"
+
+namespace tarn {
+
+enum class Severity { Error, Warning, Note, Help };
+
+struct Diagnostic {
+  Severity severity = Severity::Error;
+  Span span;            // where; may be unknown
+  std::string message;  // lower case, what was observed first, no final period, code in `backticks`
+  std::string rule;     // "dense.C1"; shown in brackets
+  std::vector<Diagnostic> notes;  // notes and helps that belong to this one
+
+  Diagnostic& note(Span where, std::string text);
+  Diagnostic& help(Span where, std::string text);
+};
+
+// Collects diagnostics of one compilation.  Never prints by itself.
+class DiagnosticSink {
+ public:
+  // The reference is valid until the next call; use it to attach notes at once.
+  Diagnostic& error(Span span, std::string message, std::string rule);
+  Diagnostic& warning(Span span, std::string message, std::string rule);
+
+  bool has_errors() const { return error_count_ > 0; }
+  size_t error_count() const { return error_count_; }
+  size_t warning_count() const { return warning_count_; }
+  const std::vector<Diagnostic>& all() const { return diagnostics_; }
+
+ private:
+  std::vector<Diagnostic> diagnostics_;
+  size_t error_count_ = 0;
+  size_t warning_count_ = 0;
+};
+
+struct RenderOptions {
+  bool color = false;
+  size_t limit = 20;  // errors shown before "N more errors"
+};
+
+// file:line:col: error: message [rule], the source line, carets under the span, then notes.
+std::string render_text(const DiagnosticSink& sink, const SourceManager& sources, const RenderOptions& options);
+
+// One JSON object a line: severity, file, line, column, end_line, end_column, message, rule, notes.
+std::string render_json(const DiagnosticSink& sink, const SourceManager& sources);
+
+// The candidate nearest to `word` by edit distance, or "" if none is near (for did-you-mean).
+std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace tarn

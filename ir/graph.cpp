@@ -1,0 +1,71 @@
+// Small queries on modules and functions.
+#include "ir/graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tarn {
+
+static constexpr std::string_view kRoleNames[] = {"param", "state", "slot",        "hyper", "input", "step",  "seed",
+                                                  "count", "total_steps", "epoch", "loss",  "metric", "output"};
+
+std::string_view role_name(Role role) { return role == Role::None ? "" : kRoleNames[static_cast<size_t>(role)]; }
+
+bool role_from_name(std::string_view name, Role& role) {
+  auto found = std::find(std::begin(kRoleNames), std::end(kRoleNames), name);
+  if (found == std::end(kRoleNames)) return false;
+  role = static_cast<Role>(found - std::begin(kRoleNames));
+  return true;
+}
+
+bool is_persistent(Role role) {
+  return role == Role::Param || role == Role::State || role == Role::Slot || role == Role::Step;
+}
+
+ValueId Func::add_value(Type type, std::string_view name) {
+  std::string unique(name);
+  auto [entry, is_new] = next_suffix_.try_emplace(unique, 1);
+  while (!is_new) {
+    unique = fmt::format("{}.{}", name, entry->second++);
+    if (next_suffix_.try_emplace(unique, 1).second) break;
+    entry = next_suffix_.find(std::string(name));  // try_emplace may have rehashed
+  }
+  values.push_back({std::move(type), std::move(unique)});
+  return ValueId{static_cast<uint32_t>(values.size() - 1)};
+}
+
+Func* Module::find(std::string_view wanted) {
+  for (Func& func : funcs) {
+    if (func.name == wanted) return &func;
+  }
+  return nullptr;
+}
+
+const Func* Module::find(std::string_view wanted) const { return const_cast<Module*>(this)->find(wanted); }
+
+const Record* Module::find_record(std::string_view kind, std::string_view wanted) const {
+  for (const Record& record : records) {
+    if (record.kind == kind && (wanted.empty() || record.name == wanted)) return &record;
+  }
+  return nullptr;
+}
+
+std::vector<int> defining_ops(const Func& func) {
+  std::vector<int> defining(func.values.size(), -1);
+  for (size_t i = 0; i < func.ops.size(); ++i) {
+    for (ValueId result : func.ops[i].results) defining[result.index] = static_cast<int>(i);
+  }
+  return defining;
+}
+
+std::vector<int> use_counts(const Func& func) {
+  std::vector<int> counts(func.values.size(), 0);
+  for (const Op& op : func.ops) {
+    for (ValueId operand : op.operands) ++counts[operand.index];
+  }
+  for (const FuncResult& result : func.results) ++counts[result.value.index];
+  return counts;
+}
+
+}  // namespace tarn

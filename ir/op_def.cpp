@@ -1,0 +1,29 @@
+// The registry of ops, generated from the list of files in ir/ops.
+#include "ir/op_def.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tarn {
+
+#define OP(name) extern const OpDef op_##name;
+#include "op_list.inc"
+#undef OP
+
+std::span<const OpDef* const> all_ops() {
+  static const OpDef* const ops[] = {
+#define OP(name) &op_##name,
+#include "op_list.inc"
+#undef OP
+  };
+  return ops;
+}
+
+const OpDef* find_op(std::string_view name) {
+  std::span<const OpDef* const> ops = all_ops();
+  auto found = std::lower_bound(ops.begin(), ops.end(), name,
+                                [](const OpDef* op, std::string_view wanted) { return op->name < wanted; });
+  return found != ops.end() && (*found)->name == name ? *found : nullptr;
+}
+
+}  // namespace tarn

@@ -1,0 +1,84 @@
+// The record that defines an op.  One op is one file, ir/ops/<name>.cpp, and the list of ops is the list of files.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "ir/attr.h"
+#include "ir/base/result.h"
+#include "ir/graph.h"
+#include "ir/op_forms.h"
+
+namespace tarn {
+
+class Builder;
+
+inline constexpr int kVariadic = -1;
+
+enum class AttrKind : uint8_t { Bool, Int, Float, String, Ints };
+
+struct AttrSpec {
+  std::string_view name;
+  AttrKind kind;
+  std::string_view doc;
+};
+
+struct ShapeArgs {
+  std::span<const Type> inputs;
+  const Attrs& attrs;
+};
+// The type of the result, or the violated rule (its label stands in the op's doc: C1, C2, ...).
+using ShapeRule = Result<Type> (*)(const ShapeArgs&);
+
+struct VjpArgs {
+  Builder& b;  // emits after the forward op; everything emitted is again differentiable
+  const Op& op;
+  std::span<const ValueId> inputs;
+  ValueId result;
+  ValueId cotangent;               // d loss / d result, same type as the result
+  const std::vector<bool>& needs;  // which inputs' gradients are asked for
+};
+// For each input d loss / d input, or nullopt where it is structurally zero or was not asked for.
+using VjpRule = std::vector<std::optional<ValueId>> (*)(const VjpArgs&);
+
+struct SampleInput {
+  Type type;
+  double lo = -2;  // inputs are drawn uniformly from [lo, hi]
+  double hi = 2;
+};
+
+// One use of the op for the tests that run over the registry.
+struct Sample {
+  std::vector<SampleInput> inputs;
+  Attrs attrs = {};
+  std::vector<double> avoid = {};  // kinks: no input lies within 0.05 of these
+};
+
+struct Tolerance {
+  double forward_f32;  // |target - interpreter| / max(1, |interpreter|)
+  double grad_f64;     // relative error of the vjp against central differences in f64
+};
+
+struct OpDef {
+  std::string_view name;
+  std::string_view summary;  // one line
+  std::string_view doc;      // formula; constraints (C1) ... as the shape rule cites them
+  std::string_view source;   // paper, specification or page that defines it
+  int arity;                 // kVariadic where it varies
+  std::vector<AttrSpec> attrs;
+  ShapeRule shape;
+  VjpRule vjp;  // nullptr: the result is not differentiable (integers, comparisons)
+  Body body;
+  bool may_diverge;  // finite operands can give NaN or infinity
+  Tolerance tolerance;
+  std::vector<Sample> samples;
+};
+
+// All ops, sorted by name.
+std::span<const OpDef* const> all_ops();
+// nullptr if there is none.
+const OpDef* find_op(std::string_view name);
+
+}  // namespace tarn

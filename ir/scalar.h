@@ -1,0 +1,52 @@
+// The closed set of scalar operations that every target supplies, and the emitter with which an op states its
+// computation at one point of its iteration space.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "ir/type.h"
+
+namespace tarn {
+
+// Operands of one operation share a dtype (except Select's condition and Cast); comparisons give Bool.
+enum class ScalarOp : uint8_t {
+  Add, Sub, Mul, Div, Neg, Abs,
+  Min, Max,                  // NaN if either operand is NaN
+  Fma,                       // a * b + c, rounded once
+  Sqrt, Exp, Log, Log1p, Tanh, Erf, Sin, Cos, Pow, Floor, Round,  // floats only; Round: half to even
+  Eq, Ne, Lt, Le, Gt, Ge,
+  And, Or, Xor, Not,         // Bool and integers
+  ShiftRight,                // logical, on I32
+  MulHigh,                   // upper 32 bits of the unsigned 64-bit product of two I32
+  Select,                    // condition (Bool), then, else
+  Cast,                      // to the result's dtype; float to integer truncates
+};
+
+std::string_view scalar_op_name(ScalarOp op);  // "add"
+int scalar_op_arity(ScalarOp op);
+
+// A scalar value while a kernel is being built.
+struct Scalar {
+  uint32_t id = UINT32_MAX;
+  DType dtype = DType::F32;
+};
+
+// Builds scalar code.  The implementation belongs to the kernel representation (codegen/kernel.h); ops see only this.
+class ScalarEmitter {
+ public:
+  virtual ~ScalarEmitter() = default;
+  virtual Scalar constant(double value, DType dtype) = 0;
+  // Result dtype: Bool for comparisons, `dtype` for Cast, else that of the last operand.
+  virtual Scalar apply(ScalarOp op, std::span<const Scalar> operands, DType cast_to) = 0;
+
+  Scalar apply(ScalarOp op, std::initializer_list<Scalar> operands) {
+    return apply(op, std::span<const Scalar>(operands.begin(), operands.size()), DType::F32);
+  }
+  Scalar cast(Scalar value, DType dtype) {
+    return value.dtype == dtype ? value : apply(ScalarOp::Cast, std::span<const Scalar>(&value, 1), dtype);
+  }
+};
+
+}  // namespace tarn
