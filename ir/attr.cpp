@@ -22,9 +22,15 @@ static const T& typed_attr(const Attrs& attrs, std::string_view key) {
   return *value;
 }
 
-int64_t attr_int(const Attrs& attrs, std::string_view key) { return typed_attr<int64_t>(attrs, key); }
-double attr_float(const Attrs& attrs, std::string_view key) { return typed_attr<double>(attrs, key); }
-const std::string& attr_string(const Attrs& attrs, std::string_view key) { return typed_attr<std::string>(attrs, key); }
+int64_t attr_int(const Attrs& attrs, std::string_view key) {
+  return typed_attr<int64_t>(attrs, key);
+}
+double attr_float(const Attrs& attrs, std::string_view key) {
+  return typed_attr<double>(attrs, key);
+}
+const std::string& attr_string(const Attrs& attrs, std::string_view key) {
+  return typed_attr<std::string>(attrs, key);
+}
 const std::vector<int64_t>& attr_ints(const Attrs& attrs, std::string_view key) {
   return typed_attr<std::vector<int64_t>>(attrs, key);
 }
@@ -41,22 +47,40 @@ std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-        else out += c;
+        if (static_cast<unsigned char>(c) < 0x20)
+          out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        else
+          out += c;
     }
   }
   return out + "\"";
 }
 
-static std::string text_of(bool value) { return value ? "true" : "false"; }
-static std::string text_of(int64_t value) { return fmt::format("{}", value); }
-static std::string text_of(double value) { return float_text(value); }
-static std::string text_of(const std::string& value) { return quoted(value); }
+static std::string text_of(bool value) {
+  return value ? "true" : "false";
+}
+static std::string text_of(int64_t value) {
+  return fmt::format("{}", value);
+}
+static std::string text_of(double value) {
+  return float_text(value);
+}
+static std::string text_of(const std::string& value) {
+  return quoted(value);
+}
 
 template <typename T>
 static std::string text_of(const std::vector<T>& values) {

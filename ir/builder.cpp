@@ -27,11 +27,16 @@ Op& Builder::append(const OpDef& def, std::vector<ValueId> operands, Attrs attrs
 
 static bool has_kind(const AttrValue& value, AttrKind kind) {
   switch (kind) {
-    case AttrKind::Bool: return std::holds_alternative<bool>(value);
-    case AttrKind::Int: return std::holds_alternative<int64_t>(value);
-    case AttrKind::Float: return std::holds_alternative<double>(value);
-    case AttrKind::String: return std::holds_alternative<std::string>(value);
-    case AttrKind::Ints: return std::holds_alternative<std::vector<int64_t>>(value);
+    case AttrKind::Bool:
+      return std::holds_alternative<bool>(value);
+    case AttrKind::Int:
+      return std::holds_alternative<int64_t>(value);
+    case AttrKind::Float:
+      return std::holds_alternative<double>(value);
+    case AttrKind::String:
+      return std::holds_alternative<std::string>(value);
+    case AttrKind::Ints:
+      return std::holds_alternative<std::vector<int64_t>>(value);
   }
   return false;
 }
@@ -42,8 +47,9 @@ static std::optional<Error> check_attrs(const OpDef& def, const Attrs& attrs) {
     auto found = attrs.find(spec.name);
     if (found == attrs.end()) return Error{fmt::format("`{}` needs attribute `{}`", def.name, spec.name), "op.attrs"};
     if (!has_kind(found->second, spec.kind)) {
-      return Error{fmt::format("attribute `{}` of `{}` has the wrong kind: {}", spec.name, def.name,
-                               attr_text(found->second)), "op.attrs"};
+      return Error{
+          fmt::format("attribute `{}` of `{}` has the wrong kind: {}", spec.name, def.name, attr_text(found->second)),
+          "op.attrs"};
     }
   }
   for (const auto& [key, value] : attrs) {
@@ -58,7 +64,8 @@ Result<ValueId> Builder::try_op(std::string_view name, std::vector<ValueId> oper
   const OpDef* def = find_op(name);
   if (!def) return Error{fmt::format("there is no op `{}`", name), "op.unknown"};
   if (def->arity != kVariadic && static_cast<size_t>(def->arity) != operands.size()) {
-    return Error{fmt::format("`{}` takes {} operands, but {} are given", name, def->arity, operands.size()), "op.arity"};
+    return Error{fmt::format("`{}` takes {} operands, but {} are given", name, def->arity, operands.size()),
+                 "op.arity"};
   }
   if (std::optional<Error> error = check_attrs(*def, attrs)) return *error;
   std::vector<Type> types;
@@ -66,8 +73,9 @@ Result<ValueId> Builder::try_op(std::string_view name, std::vector<ValueId> oper
   Result<Type> type = def->shape({types, attrs});
   if (!type) return type.error();
   if (!checked_element_count(type->shape)) {
-    return Error{fmt::format("the result of `{}` would have {} elements, more than 2^63", name, shape_text(type->shape)),
-                 "op.size"};
+    return Error{
+        fmt::format("the result of `{}` would have {} elements, more than 2^63", name, shape_text(type->shape)),
+        "op.size"};
   }
   return append(*def, std::move(operands), std::move(attrs), {*type}).result();
 }
@@ -104,7 +112,9 @@ ValueId Builder::constant(double value, Type type) {
   return op("constant", {}, {{"dtype", std::string(dtype_name(type.dtype))}, {"shape", type.shape}, {"value", value}});
 }
 
-ValueId Builder::constant_like(ValueId value, double number) { return constant(number, Type(type(value))); }
+ValueId Builder::constant_like(ValueId value, double number) {
+  return constant(number, Type(type(value)));
+}
 
 ValueId Builder::cast(ValueId value, DType dtype) {
   if (type(value).dtype == dtype) return value;

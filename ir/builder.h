@@ -46,7 +46,9 @@ class Builder {
   ValueId mul(ValueId a, ValueId b) { return op("mul", {a, b}); }
   ValueId div(ValueId a, ValueId b) { return op("div", {a, b}); }
   ValueId neg(ValueId a) { return op("neg", {a}); }
-  ValueId select(ValueId condition, ValueId then, ValueId otherwise) { return op("select", {condition, then, otherwise}); }
+  ValueId select(ValueId condition, ValueId then, ValueId otherwise) {
+    return op("select", {condition, then, otherwise});
+  }
   ValueId cast(ValueId value, DType dtype);  // the value itself where it has that dtype
   // Operand dimension d becomes dimension dims[d] of `shape`; the others are repeated.  Identity is not emitted.
   ValueId broadcast(ValueId value, Shape shape, std::vector<int64_t> dims);

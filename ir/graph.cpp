@@ -7,10 +7,12 @@
 
 namespace tarn {
 
-static constexpr std::string_view kRoleNames[] = {"param", "state", "slot",        "hyper", "input", "step",  "seed",
+static constexpr std::string_view kRoleNames[] = {"param", "state",       "slot",  "hyper", "input",  "step",  "seed",
                                                   "count", "total_steps", "epoch", "loss",  "metric", "output"};
 
-std::string_view role_name(Role role) { return role == Role::None ? "" : kRoleNames[static_cast<size_t>(role)]; }
+std::string_view role_name(Role role) {
+  return role == Role::None ? "" : kRoleNames[static_cast<size_t>(role)];
+}
 
 bool role_from_name(std::string_view name, Role& role) {
   auto found = std::find(std::begin(kRoleNames), std::end(kRoleNames), name);
@@ -42,7 +44,9 @@ Func* Module::find(std::string_view wanted) {
   return nullptr;
 }
 
-const Func* Module::find(std::string_view wanted) const { return const_cast<Module*>(this)->find(wanted); }
+const Func* Module::find(std::string_view wanted) const {
+  return const_cast<Module*>(this)->find(wanted);
+}
 
 const Record* Module::find_record(std::string_view kind, std::string_view wanted) const {
   for (const Record& record : records) {

@@ -46,8 +46,20 @@ struct Op {
 // What an argument or result of an entry point is for.  Values equal enum tarn_role of runtime/tarn_abi.h;
 // None is for functions that are not entry points.
 enum class Role : uint8_t {
-  Param = 0, State = 1, Slot = 2, Hyper = 3, Input = 4, Step = 5, Seed = 6, Count = 7, TotalSteps = 8, Epoch = 9,
-  Loss = 10, Metric = 11, Output = 12, None = 255,
+  Param = 0,
+  State = 1,
+  Slot = 2,
+  Hyper = 3,
+  Input = 4,
+  Step = 5,
+  Seed = 6,
+  Count = 7,
+  TotalSteps = 8,
+  Epoch = 9,
+  Loss = 10,
+  Metric = 11,
+  Output = 12,
+  None = 255,
 };
 std::string_view role_name(Role role);  // "param"; "" for None
 bool role_from_name(std::string_view name, Role& role);
@@ -102,7 +114,8 @@ struct Module {
 
   Func* find(std::string_view name);
   const Func* find(std::string_view name) const;
-  const Record* find_record(std::string_view kind, std::string_view name = "") const;  // first of that kind if name is ""
+  const Record* find_record(std::string_view kind,
+                            std::string_view name = "") const;  // first of that kind if name is ""
 };
 
 // For each value, the index in func.ops of the op that defines it; -1 for arguments.

@@ -12,16 +12,40 @@ namespace tarn {
 
 // Operands of one operation share a dtype (except Select's condition and Cast); comparisons give Bool.
 enum class ScalarOp : uint8_t {
-  Add, Sub, Mul, Div, Neg, Abs,
-  Min, Max,                  // NaN if either operand is NaN
-  Fma,                       // a * b + c, rounded once
-  Sqrt, Exp, Log, Log1p, Tanh, Erf, Sin, Cos, Pow, Floor, Round,  // floats only; Round: half to even
-  Eq, Ne, Lt, Le, Gt, Ge,
-  And, Or, Xor, Not,         // Bool and integers
-  ShiftRight,                // logical, on I32
-  MulHigh,                   // upper 32 bits of the unsigned 64-bit product of two I32
-  Select,                    // condition (Bool), then, else
-  Cast,                      // to the result's dtype; float to integer truncates
+  Add,
+  Sub,
+  Mul,
+  Div,
+  Neg,
+  Abs,
+  Min,
+  Max,  // NaN if either operand is NaN
+  Fma,  // a * b + c, rounded once
+  Sqrt,
+  Exp,
+  Log,
+  Log1p,
+  Tanh,
+  Erf,
+  Sin,
+  Cos,
+  Pow,
+  Floor,
+  Round,  // floats only; Round: half to even
+  Eq,
+  Ne,
+  Lt,
+  Le,
+  Gt,
+  Ge,
+  And,
+  Or,
+  Xor,
+  Not,         // Bool and integers
+  ShiftRight,  // logical, on I32
+  MulHigh,     // upper 32 bits of the unsigned 64-bit product of two I32
+  Select,      // condition (Bool), then, else
+  Cast,        // to the result's dtype; float to integer truncates
 };
 
 std::string_view scalar_op_name(ScalarOp op);  // "add"

@@ -14,8 +14,12 @@ struct DTypeInfo {
 };
 static constexpr DTypeInfo kDTypes[] = {{"bool", 1}, {"u8", 1}, {"i32", 4}, {"i64", 8}, {"f32", 4}, {"f64", 8}};
 
-std::string_view dtype_name(DType dtype) { return kDTypes[static_cast<size_t>(dtype)].name; }
-int64_t dtype_bytes(DType dtype) { return kDTypes[static_cast<size_t>(dtype)].bytes; }
+std::string_view dtype_name(DType dtype) {
+  return kDTypes[static_cast<size_t>(dtype)].name;
+}
+int64_t dtype_bytes(DType dtype) {
+  return kDTypes[static_cast<size_t>(dtype)].bytes;
+}
 
 std::optional<DType> dtype_from_name(std::string_view name) {
   for (size_t i = 0; i < std::size(kDTypes); ++i) {
@@ -44,7 +48,11 @@ Shape row_major_strides(const Shape& shape) {
   return strides;
 }
 
-std::string shape_text(const Shape& shape) { return fmt::format("[{}]", fmt::join(shape, ",")); }
-std::string Type::text() const { return fmt::format("{}{}", dtype_name(dtype), shape_text(shape)); }
+std::string shape_text(const Shape& shape) {
+  return fmt::format("[{}]", fmt::join(shape, ","));
+}
+std::string Type::text() const {
+  return fmt::format("{}{}", dtype_name(dtype), shape_text(shape));
+}
 
 }  // namespace tarn

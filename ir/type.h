@@ -15,14 +15,18 @@ enum class DType : uint8_t { Bool = 0, U8 = 1, I32 = 2, I64 = 3, F32 = 4, F64 = 
 std::string_view dtype_name(DType dtype);  // "f32"
 std::optional<DType> dtype_from_name(std::string_view name);
 int64_t dtype_bytes(DType dtype);  // Bool is one byte
-constexpr bool is_float(DType dtype) { return dtype == DType::F32 || dtype == DType::F64; }
-constexpr bool is_integer(DType dtype) { return dtype == DType::U8 || dtype == DType::I32 || dtype == DType::I64; }
+constexpr bool is_float(DType dtype) {
+  return dtype == DType::F32 || dtype == DType::F64;
+}
+constexpr bool is_integer(DType dtype) {
+  return dtype == DType::U8 || dtype == DType::I32 || dtype == DType::I64;
+}
 
 using Shape = std::vector<int64_t>;  // row-major; {} is a scalar; a size may be 0
 
 // Product of the sizes, or nullopt where it leaves int64.
 std::optional<int64_t> checked_element_count(const Shape& shape);
-int64_t element_count(const Shape& shape);  // for shapes that a verifier has passed
+int64_t element_count(const Shape& shape);    // for shapes that a verifier has passed
 Shape row_major_strides(const Shape& shape);  // in elements
 std::string shape_text(const Shape& shape);   // "[32,784]"
 

@@ -12,7 +12,9 @@ static std::string& current_activity() {
   return activity;
 }
 
-void set_current_activity(std::string_view activity) { current_activity() = activity; }
+void set_current_activity(std::string_view activity) {
+  current_activity() = activity;
+}
 
 void internal_error(std::string_view file, int line, std::string_view condition, const std::string& text) {
   fmt::print(stderr, "tarn: internal error: {}\n  check `{}` failed at {}:{}\n", text, condition, file, line);

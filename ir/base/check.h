@@ -15,7 +15,7 @@ void set_current_activity(std::string_view activity);
 
 }  // namespace tarn
 
-#define TARN_CHECK(condition, ...)                                                              \
-  do {                                                                                          \
+#define TARN_CHECK(condition, ...)                                                                      \
+  do {                                                                                                  \
     if (!(condition)) ::tarn::internal_error(__FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__)); \
   } while (false)

@@ -33,20 +33,28 @@ Diagnostic& DiagnosticSink::warning(Span span, std::string message, std::string 
 
 static std::string_view severity_name(Severity severity) {
   switch (severity) {
-    case Severity::Error: return "error";
-    case Severity::Warning: return "warning";
-    case Severity::Note: return "note";
-    case Severity::Help: return "help";
+    case Severity::Error:
+      return "error";
+    case Severity::Warning:
+      return "warning";
+    case Severity::Note:
+      return "note";
+    case Severity::Help:
+      return "help";
   }
   return "";
 }
 
 static std::string_view severity_color(Severity severity) {
   switch (severity) {
-    case Severity::Error: return "\033[1;31m";
-    case Severity::Warning: return "\033[1;35m";
-    case Severity::Note: return "\033[1;36m";
-    case Severity::Help: return "\033[1;32m";
+    case Severity::Error:
+      return "\033[1;31m";
+    case Severity::Warning:
+      return "\033[1;35m";
+    case Severity::Note:
+      return "\033[1;36m";
+    case Severity::Help:
+      return "\033[1;32m";
   }
   return "";
 }
@@ -63,8 +71,10 @@ static void append_snippet(std::string& out, const SourceFile& file, Span span, 
   std::string margin;
   for (uint32_t i = 0; i + 1 < column; ++i) {
     unsigned char byte = static_cast<unsigned char>(text[i]);
-    if (byte == '\t') margin += '\t';
-    else if ((byte & 0xC0) != 0x80) margin += ' ';  // one column for one UTF-8 character
+    if (byte == '\t')
+      margin += '\t';
+    else if ((byte & 0xC0) != 0x80)
+      margin += ' ';  // one column for one UTF-8 character
   }
   std::string carets(width, '^');
   if (options.color) carets = fmt::format("{}{}\033[0m", severity_color(severity), carets);
@@ -80,7 +90,8 @@ static void append_one(std::string& out, const Diagnostic& diagnostic, const Sou
     out += "tarn: ";
   }
   std::string_view name = severity_name(diagnostic.severity);
-  out += options.color ? fmt::format("{}{}:\033[0m ", severity_color(diagnostic.severity), name) : fmt::format("{}: ", name);
+  out += options.color ? fmt::format("{}{}:\033[0m ", severity_color(diagnostic.severity), name)
+                       : fmt::format("{}: ", name);
   out += diagnostic.message;
   if (!diagnostic.rule.empty()) out += fmt::format(" [{}]", diagnostic.rule);
   out += '\n';

@@ -14,9 +14,9 @@ enum class Severity { Error, Warning, Note, Help };
 
 struct Diagnostic {
   Severity severity = Severity::Error;
-  Span span;            // where; may be unknown
-  std::string message;  // lower case, what was observed first, no final period, code in `backticks`
-  std::string rule;     // "dense.C1"; shown in brackets
+  Span span;                      // where; may be unknown
+  std::string message;            // lower case, what was observed first, no final period, code in `backticks`
+  std::string rule;               // "dense.C1"; shown in brackets
   std::vector<Diagnostic> notes;  // notes and helps that belong to this one
 
   Diagnostic& note(Span where, std::string text);

@@ -7,14 +7,18 @@
 
 namespace tarn {
 
-std::string Location::text() const { return is_known() ? fmt::format("{}:{}:{}", file, line, column) : ""; }
+std::string Location::text() const {
+  return is_known() ? fmt::format("{}:{}:{}", file, line, column) : "";
+}
 
 uint32_t SourceFile::line_of(uint32_t offset) const {
   auto next = std::upper_bound(line_starts.begin(), line_starts.end(), offset);
   return static_cast<uint32_t>(next - line_starts.begin());
 }
 
-uint32_t SourceFile::column_of(uint32_t offset) const { return offset - line_starts[line_of(offset) - 1] + 1; }
+uint32_t SourceFile::column_of(uint32_t offset) const {
+  return offset - line_starts[line_of(offset) - 1] + 1;
+}
 
 std::string_view SourceFile::line_text(uint32_t line) const {
   if (line == 0 || line > line_starts.size()) return {};
