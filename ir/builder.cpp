@@ -3,6 +3,7 @@
 
 #include "ir/base/check.h"
 #include "ir/op_def.h"
+#include "ir/shape_rules.h"
 
 namespace tarn {
 
@@ -25,58 +26,13 @@ Op& Builder::append(const OpDef& def, std::vector<ValueId> operands, Attrs attrs
   return func_->ops.back();
 }
 
-static bool has_kind(const AttrValue& value, AttrKind kind) {
-  switch (kind) {
-    case AttrKind::Bool:
-      return std::holds_alternative<bool>(value);
-    case AttrKind::Int:
-      return std::holds_alternative<int64_t>(value);
-    case AttrKind::Float:
-      return std::holds_alternative<double>(value);
-    case AttrKind::String:
-      return std::holds_alternative<std::string>(value);
-    case AttrKind::Ints:
-      return std::holds_alternative<std::vector<int64_t>>(value);
-  }
-  return false;
-}
-
-// Every attribute of the record is there with its kind, and no other.
-static std::optional<Error> check_attrs(const OpDef& def, const Attrs& attrs) {
-  for (const AttrSpec& spec : def.attrs) {
-    auto found = attrs.find(spec.name);
-    if (found == attrs.end()) return Error{fmt::format("`{}` needs attribute `{}`", def.name, spec.name), "op.attrs"};
-    if (!has_kind(found->second, spec.kind)) {
-      return Error{
-          fmt::format("attribute `{}` of `{}` has the wrong kind: {}", spec.name, def.name, attr_text(found->second)),
-          "op.attrs"};
-    }
-  }
-  for (const auto& [key, value] : attrs) {
-    bool known = false;
-    for (const AttrSpec& spec : def.attrs) known = known || spec.name == key;
-    if (!known) return Error{fmt::format("`{}` has no attribute `{}`", def.name, key), "op.attrs"};
-  }
-  return std::nullopt;
-}
-
 Result<ValueId> Builder::try_op(std::string_view name, std::vector<ValueId> operands, Attrs attrs) {
   const OpDef* def = find_op(name);
   if (!def) return Error{fmt::format("there is no op `{}`", name), "op.unknown"};
-  if (def->arity != kVariadic && static_cast<size_t>(def->arity) != operands.size()) {
-    return Error{fmt::format("`{}` takes {} operands, but {} are given", name, def->arity, operands.size()),
-                 "op.arity"};
-  }
-  if (std::optional<Error> error = check_attrs(*def, attrs)) return *error;
   std::vector<Type> types;
   for (ValueId operand : operands) types.push_back(func_->type(operand));
-  Result<Type> type = def->shape({types, attrs});
+  Result<Type> type = result_type(*def, types, attrs);
   if (!type) return type.error();
-  if (!checked_element_count(type->shape)) {
-    return Error{
-        fmt::format("the result of `{}` would have {} elements, more than 2^63", name, shape_text(type->shape)),
-        "op.size"};
-  }
   return append(*def, std::move(operands), std::move(attrs), {*type}).result();
 }
 

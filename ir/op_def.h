@@ -41,7 +41,8 @@ struct VjpArgs {
   const std::vector<bool>& needs;  // which inputs' gradients are asked for
 };
 // For each input d loss / d input, or nullopt where it is structurally zero or was not asked for.
-using VjpRule = std::vector<std::optional<ValueId>> (*)(const VjpArgs&);
+using Gradients = std::vector<std::optional<ValueId>>;
+using VjpRule = Gradients (*)(const VjpArgs&);
 
 struct SampleInput {
   Type type;
@@ -58,8 +59,15 @@ struct Sample {
 
 struct Tolerance {
   double forward_f32;  // |target - interpreter| / max(1, |interpreter|)
-  double grad_f64;     // relative error of the vjp against central differences in f64
+  double grad_f64;     // |vjp - central difference| / max(1, |vjp|), in f64 with h = 1e-5
 };
+inline constexpr double kExact = 0;             // the target must give the very number
+inline constexpr double kOneRounding = 1.2e-7;  // one correctly rounded f32 operation: 2^-23
+inline constexpr double kFunctionF32 = 5e-7;    // 4 ulp: what a target may lose in its own exp, log, tanh ...
+// Central differences in f64: truncation h^2/6 |f3| ~ 1e-10 and rounding 2^-53 |f| / h ~ 1e-11 for f of size 1 to 10;
+// the slack covers the steep ends of the sampled ranges.
+inline constexpr double kGradientF64 = 1e-7;
+inline constexpr double kNoGradientCheck = -1;  // the derivative is by definition not that of the value
 
 struct OpDef {
   std::string_view name;

@@ -1,0 +1,33 @@
+// The shapes that the registry tests try on ops of one form.
+#include "ir/op_file.h"
+
+namespace tarn {
+
+std::vector<Sample> elementwise_samples(int arity, double lo, double hi, std::vector<double> avoid, DType dtype) {
+  std::vector<Sample> samples;
+  for (const Shape& shape : {Shape{3, 5}, Shape{}, Shape{0, 4}, Shape{17}, Shape{2, 1, 3}}) {
+    std::vector<SampleInput> inputs(arity, SampleInput{Type{dtype, shape}, lo, hi});
+    samples.push_back({std::move(inputs), {}, avoid});
+  }
+  return samples;
+}
+
+std::vector<Sample> number_samples(int arity, double lo, double hi, std::vector<double> avoid) {
+  std::vector<Sample> samples = elementwise_samples(arity, lo, hi, std::move(avoid));
+  samples.push_back({std::vector<SampleInput>(arity, SampleInput{Type{DType::I32, {7}}, -50, 50}), {}, {}});
+  return samples;
+}
+
+std::vector<Sample> reduce_samples(double lo, double hi, bool with_empty) {
+  auto sample = [&](Shape shape, std::vector<int64_t> axes) {
+    return Sample{{SampleInput{Type{DType::F32, std::move(shape)}, lo, hi}}, {{"axes", std::move(axes)}}, {}};
+  };
+  std::vector<Sample> samples = {sample({3, 5}, {0, 1}), sample({3, 5}, {0}),    sample({3, 5}, {1}),
+                                 sample({}, {}),         sample({2, 7, 3}, {1}), sample({2, 3, 5}, {0, 2}),
+                                 sample({4, 1}, {1}),    sample({0, 4}, {1}),    sample({33}, {0})};
+  if (with_empty) samples.push_back(sample({0, 4}, {0}));
+  samples.push_back({{SampleInput{Type{DType::I32, {4, 6}}, -9, 9}}, {{"axes", std::vector<int64_t>{1}}}, {}});
+  return samples;
+}
+
+}  // namespace tarn

@@ -1,0 +1,42 @@
+// Where along an axis the greatest element is.
+#include "ir/op_file.h"
+
+#include <fmt/format.h>
+
+namespace tarn {
+
+static Result<Type> argmax_type(const ShapeArgs& args) {
+  Result<Type> type = reduced_non_empty(args);
+  if (!type) return type;
+  if (attr_ints(args.attrs, "axes").size() != 1) {
+    return Error{fmt::format("{} axes are given, not one", attr_ints(args.attrs, "axes").size()), "C4"};
+  }
+  return Type{DType::I32, type->shape};
+}
+
+extern const OpDef op_argmax;
+const OpDef op_argmax{
+    .name = "argmax",
+    .summary = "index of the greatest element along an axis",
+    .doc =
+        "result[j] = the first index along the axis at which x is greatest (NaN counts as greatest), as i32.\n"
+        "(C1) axes are ascending dimensions of x.\n"
+        "(C2) the dtype is a number.\n"
+        "(C3) no reduced dimension is empty.\n"
+        "(C4) there is one axis.",
+    .source = "https://numpy.org/doc/stable/reference/generated/numpy.argmax.html",
+    .arity = 1,
+    .attrs = {{"axes", AttrKind::Ints, "the one dimension that is searched and leaves the shape"}},
+    .shape = argmax_type,
+    .vjp = nullptr,
+    .body = Reduce{ReduceKind::ArgMax},
+    .may_diverge = false,
+    .tolerance = {.forward_f32 = kExact, .grad_f64 = kNoGradientCheck},
+    .samples = {{.inputs = {{{DType::F32, {3, 5}}}}, .attrs = {{"axes", std::vector<int64_t>{1}}}},
+                {.inputs = {{{DType::F32, {33}}}}, .attrs = {{"axes", std::vector<int64_t>{0}}}},
+                {.inputs = {{{DType::F32, {0, 4}}}}, .attrs = {{"axes", std::vector<int64_t>{1}}}},
+                {.inputs = {{{DType::F32, {2, 7, 3}}}}, .attrs = {{"axes", std::vector<int64_t>{1}}}},
+                {.inputs = {{{DType::I32, {4, 6}}, 0, 3}}, .attrs = {{"axes", std::vector<int64_t>{0}}}}},
+};
+
+}  // namespace tarn

@@ -1,0 +1,25 @@
+// Elementwise cosine.
+#include "ir/op_file.h"
+
+namespace tarn {
+
+extern const OpDef op_cos;
+const OpDef op_cos{
+    .name = "cos",
+    .summary = "elementwise cosine",
+    .doc =
+        "result[i] = cos(x[i]), x in radians.\n"
+        "(C2) the dtype is f32 or f64.",
+    .source = "https://dlmf.nist.gov/4.14",
+    .arity = 1,
+    .attrs = {},
+    .shape = same_floats,
+    .vjp = [](const VjpArgs& a) -> Gradients { return {a.b.neg(a.b.mul(a.cotangent, a.b.unary("sin", a.inputs[0])))}; },
+    .body = Elementwise{.eval = [](std::span<const double> x) -> double { return std::cos(x[0]); },
+                        .lower = lower_as<ScalarOp::Cos>},
+    .may_diverge = false,
+    .tolerance = {.forward_f32 = kFunctionF32, .grad_f64 = kGradientF64},
+    .samples = elementwise_samples(1, -6, 6),
+};
+
+}  // namespace tarn

@@ -1,0 +1,28 @@
+// Elementwise comparison: x > y.
+#include "ir/op_file.h"
+
+namespace tarn {
+
+extern const OpDef op_gt;
+const OpDef op_gt{
+    .name = "gt",
+    .summary = "elementwise x > y",
+    .doc =
+        "result[i] = x[i] > y[i], a bool; false if either is NaN.\n"
+        "(C1) both operands have one type.",
+    .source = "IEEE 754-2019, clause 5.11",
+    .arity = 2,
+    .attrs = {},
+    .shape = comparison,
+    .vjp = nullptr,
+    .body = Elementwise{.eval = [](std::span<const double> x) -> double { return x[0] > x[1]; },
+                        .lower = lower_as<ScalarOp::Gt>},
+    .may_diverge = false,
+    .tolerance = {.forward_f32 = kExact, .grad_f64 = kNoGradientCheck},
+    .samples = {{.inputs = {{{DType::F32, {3, 5}}}, {{DType::F32, {3, 5}}}}},
+                {.inputs = {{{DType::F32, {}}}, {{DType::F32, {}}}}},
+                {.inputs = {{{DType::F32, {0, 4}}}, {{DType::F32, {0, 4}}}}},
+                {.inputs = {{{DType::I32, {33}}, 0, 3}, {{DType::I32, {33}}, 0, 3}}}},
+};
+
+}  // namespace tarn

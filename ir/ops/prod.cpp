@@ -1,0 +1,43 @@
+// Product over some axes.
+#include "ir/op_file.h"
+
+namespace tarn {
+
+// d prod/dx[i] = the product of the others.  With no zero in the group that is result / x[i]; at the only zero of a
+// group it is the product of the rest; with two zeros it is 0.
+static Gradients prod_vjp(const VjpArgs& a) {
+  ValueId x = a.inputs[0];
+  Type type = a.b.type(x);
+  std::vector<int64_t> axes = attr_ints(a.op.attrs, "axes");
+  auto spread = [&](ValueId value) { return a.b.broadcast(value, type.shape, other_axes(type.rank(), axes)); };
+  ValueId zero = a.b.constant(0, type), one = a.b.constant(1, type);
+  ValueId is_zero = a.b.op("eq", {x, zero});
+  ValueId safe = a.b.select(is_zero, one, x);
+  ValueId others = spread(axes.empty() ? safe : a.b.op("prod", {safe}, {{"axes", axes}}));
+  ValueId zeros = spread(a.b.sum(a.b.select(is_zero, one, zero), axes));
+  ValueId at_zero = a.b.select(a.b.op("eq", {zeros, one}), others, zero);
+  ValueId elsewhere = a.b.select(a.b.op("eq", {zeros, zero}), a.b.div(others, safe), zero);
+  return {a.b.mul(spread(a.cotangent), a.b.select(is_zero, at_zero, elsewhere))};
+}
+
+extern const OpDef op_prod;
+const OpDef op_prod{
+    .name = "prod",
+    .summary = "product over axes",
+    .doc =
+        "result[j] = product of x[i] over all i that agree with j outside axes; 1 over nothing.\n"
+        "(C1) axes are ascending dimensions of x.\n"
+        "(C2) the dtype is a number.",
+    .source = "https://openxla.org/stablehlo/spec#reduce",
+    .arity = 1,
+    .attrs = {{"axes", AttrKind::Ints, "the dimensions that are combined and leave the shape"}},
+    .shape = reduced,
+    .vjp = &prod_vjp,
+    .body = Reduce{ReduceKind::Prod},
+    .may_diverge = true,
+    // One rounding a factor: 33 * 2^-24, relative.
+    .tolerance = {.forward_f32 = 4e-6, .grad_f64 = kGradientF64},
+    .samples = reduce_samples(0.5, 1.6, true),
+};
+
+}  // namespace tarn
