@@ -4,8 +4,8 @@
     python3 tests/oracle/make_oracle.py            rewrites tests/oracle/*.safetensors and units.json
     python3 tests/oracle/make_oracle.py --check    compares a fresh run with the committed files, writes nothing
 
-Needs torch and numpy.  Weights and batches come from the integer hash below, which oracle_data.h computes too, so the
-files hold results only; a checksum of the weights and of the first batch ties the two implementations together.
+Needs torch and numpy.  Weights and batches come from the integer hash of oracle_data.py, which oracle_data.h computes
+too, so the files hold results only; a checksum of the weights and of the first batch ties the two together.
 """
 import argparse
 import datetime
@@ -16,71 +16,13 @@ import struct
 import numpy as np
 import torch
 
+from oracle_data import fnv1a, mnist_batch, parameter_arrays, regression_batch, simple_batch
+from units import unit_records
+
 FOLDER = pathlib.Path(__file__).resolve().parent
 STEPS = 100
 
-# --- data: oracle_data.h is the same in C++, line by line ---------------------------------------------------------
-
-
-def mix(h):
-    """Murmur3's 32-bit finaliser (Appleby, public domain), on a u32 array."""
-    h = h.astype(np.uint32)
-    h ^= h >> np.uint32(16)
-    h *= np.uint32(0x85EBCA6B)
-    h ^= h >> np.uint32(13)
-    h *= np.uint32(0xC2B2AE35)
-    h ^= h >> np.uint32(16)
-    return h
-
-
-def bits(stream, first, count):
-    """`count` u32 words of stream number `stream` from index `first`."""
-    key = mix(np.array([(stream + 0x9E3779B9) & 0xFFFFFFFF], dtype=np.uint32))
-    index = np.arange(first, first + count, dtype=np.uint64).astype(np.uint32)
-    return mix(key ^ index)
-
-
-def signed_units(stream, first, count):
-    """k * 2^-23 for k in [-2^23, 2^23): in [-1, 1) and exact in f32."""
-    return ((bits(stream, first, count) >> 8).astype(np.int64) - (1 << 23)).astype(np.float32) * np.float32(2.0**-23)
-
-
-def teacher(stream, count):
-    """Whole numbers in [-128, 128)."""
-    return (bits(stream, 0, count) >> 24).astype(np.int64) - 128
-
-
-# Streams: 1 inputs, 2 labels or noise, 3 and 4 teachers, 16 + n for parameter number n.
-def points(step, batch, features):
-    """24-bit whole numbers [batch, features]; the input is these times 2^-24, in [0, 1)."""
-    return (bits(1, step * batch * features, batch * features) >> 8).astype(np.int64).reshape(batch, features)
-
-
-def simple_batch(step, batch):
-    """x f32 [B,10]; label 1 on one side of a plane through the middle of the cube."""
-    raw = points(step, batch, 10)
-    side = ((raw - (1 << 23)) * teacher(3, 10)).sum(axis=1)
-    return raw.astype(np.float32) * np.float32(2.0**-24), (side > 0).astype(np.int32)
-
-
-def regression_batch(step, batch):
-    """x f32 [B,10], y f32 [B,1]: a plane plus the absolute value of another one, rounded once to f32."""
-    raw = points(step, batch, 10)
-    plane = ((raw - (1 << 23)) * teacher(3, 10)).sum(axis=1)
-    bend = np.abs(((raw - (1 << 23)) * teacher(4, 10)).sum(axis=1))
-    y = ((plane + bend).astype(np.float64) * 2.0**-31).astype(np.float32)
-    return raw.astype(np.float32) * np.float32(2.0**-24), y.reshape(batch, 1)
-
-
-def mnist_batch(step, batch):
-    """Images u8 [B,784]: noise, and where the class's prototype says so (one pixel in four) its byte; labels u8 [B]."""
-    labels = (bits(2, step * batch, batch) % 10).astype(np.uint8)
-    noise = (bits(1, step * batch * 784, batch * 784) >> 24).astype(np.uint8).reshape(batch, 784)
-    prototype = bits(3, 0, 10 * 784).reshape(10, 784)[labels]
-    return np.where((prototype & 3) == 0, (prototype >> 24).astype(np.uint8), noise), labels
-
-
-# name, scale: parameters are signed_units(16 + number) * scale, the powers of two next to Xavier's bound.
+# layers: (In, Out, scale of w), the power of two next to Xavier's bound.
 NETS = {
     "simple": {
         "layers": [(10, 5, 0.5), (5, 2, 1.0)], "activation": torch.sigmoid, "batch": 16, "data": simple_batch,
@@ -98,27 +40,6 @@ NETS = {
         "says": "784-64-32-10, relu, cross entropy, Adam lr 1e-3, batch 32",
     },
 }
-BIAS_SCALE = 0.0625
-
-
-def parameter_arrays(net):
-    """{path: f32 array}; w is [In, Out] as in Tarn."""
-    arrays = {}
-    for number, (rows, columns, scale) in enumerate(net["layers"]):
-        path = f"fc{number + 1}"
-        w = signed_units(16 + 2 * number, 0, rows * columns) * np.float32(scale)
-        arrays[path + ".w"] = w.reshape(rows, columns)
-        arrays[path + ".b"] = signed_units(17 + 2 * number, 0, columns) * np.float32(BIAS_SCALE)
-    return arrays
-
-
-def fnv1a(arrays):
-    """64-bit FNV-1a of the arrays' bytes, little endian, one after another."""
-    value = 0xCBF29CE484222325
-    for array in arrays:
-        for byte in np.ascontiguousarray(array).tobytes():
-            value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
-    return f"{value:016x}"
 
 
 # --- training ---------------------------------------------------------------------------------------------------
@@ -126,7 +47,8 @@ def fnv1a(arrays):
 
 def train(net, dtype, reverse_rows=False):
     """Gradients of step 1, the loss before each of STEPS updates, the parameters after them.  All [In, Out]."""
-    parameters = {n: torch.tensor(a, dtype=dtype, requires_grad=True) for n, a in parameter_arrays(net).items()}
+    arrays = parameter_arrays(net["layers"])
+    parameters = {n: torch.tensor(a, dtype=dtype, requires_grad=True) for n, a in arrays.items()}
     # torch.nn.Linear stores [Out, In]; x @ w + b on [In, Out] is the same product, so no transpose is left to do.
     optimizer = net["optimizer"](list(parameters.values()))
     losses, gradients = [], None
@@ -176,7 +98,7 @@ def oracle_of(name, net, stamp):
     tensors.update({"norm." + n: np.array([norm(a)]) for n, a in f32[2].items()})
     first = net["data"](0, net["batch"])
     metadata = dict(stamp, net=net["says"], steps=str(STEPS),
-                    parameters_fnv1a=fnv1a(parameter_arrays(net).values()), first_batch_fnv1a=fnv1a(first),
+                    parameters_fnv1a=fnv1a(parameter_arrays(net["layers"]).values()), first_batch_fnv1a=fnv1a(first),
                     f32_against_f64=json.dumps(deviations(f32, f64)),
                     f32_against_f32_with_rows_reversed=json.dumps(deviations(reverse, f32)))
     print(f"{name}: loss {f32[1][0]:.6f} -> {f32[1][-1]:.6f}")
@@ -229,7 +151,6 @@ def main():
         else:
             write_safetensors(path, tensors, metadata)
     if not check:
-        from units import unit_records
         text = ",\n".join(json.dumps(record) for record in unit_records())
         (FOLDER / "units.json").write_text(json.dumps(stamp)[:-1] + ', "units": [\n' + text + "\n]}\n")
 

@@ -1,4 +1,4 @@
-// Weights and batches of the oracle nets from a 32-bit integer hash: make_oracle.py line by line, exact in f32.
+// Weights and batches of the oracle nets from a 32-bit integer hash: oracle_data.py line by line, exact in f32.
 #pragma once
 
 #include <cmath>
