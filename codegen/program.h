@@ -30,7 +30,7 @@ struct KernelOutputInfo {
 
 struct KernelCall {
   Kernel kernel;
-  std::vector<uint64_t> buffer_offsets;  // where each of kernel.buffers lies in the arena, in bytes, 64-aligned
+  std::vector<uint64_t> buffer_offsets;   // where each of kernel.buffers lies in the arena, in bytes, 64-aligned
   std::vector<KernelOutputInfo> outputs;  // one for each Out buffer
   std::string summary;                    // see tarn_kernel.summary
 };

@@ -50,10 +50,12 @@ const Op& Builder::copy(const Func& from, const Op& op, std::vector<ValueId> ope
 }
 
 std::vector<ValueId> Builder::call(const Func& callee, std::vector<ValueId> operands) {
-  std::vector<Type> types;
-  for (const FuncResult& result : callee.results) types.push_back(callee.type(result.value));
-  const OpDef* def = find_op("call");
-  return append(*def, std::move(operands), {{"callee", callee.name}}, types).results;
+  Op op{find_op("call"), std::move(operands), {}, {{"callee", callee.name}}, location_};
+  for (const FuncResult& result : callee.results) {
+    op.results.push_back(func_->add_value(callee.type(result.value), result.name));
+  }
+  func_->ops.push_back(std::move(op));
+  return func_->ops.back().results;
 }
 
 std::vector<ValueId> Builder::gradient(ValueId loss, std::vector<ValueId> targets) {

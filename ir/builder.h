@@ -32,7 +32,7 @@ class Builder {
   ValueId op(std::string_view name, std::vector<ValueId> operands, Attrs attrs = {});
   // Copies `op` of another function with new operands; result types are taken over.
   const Op& copy(const Func& from, const Op& op, std::vector<ValueId> operands);
-  // A call of `callee`, whose results it returns.
+  // A call of `callee`, whose results it returns; they are named as there.
   std::vector<ValueId> call(const Func& callee, std::vector<ValueId> operands);
   // d loss / d targets[i], each of its target's type.
   std::vector<ValueId> gradient(ValueId loss, std::vector<ValueId> targets);

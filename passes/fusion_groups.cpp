@@ -1,0 +1,376 @@
+// Decides which ops run in one kernel.
+#include "passes/fusion_groups.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "ir/base/check.h"
+#include "ir/op_def.h"
+#include "ir/view_map.h"
+
+namespace tarn {
+
+namespace {
+
+bool is_cheap_generate(const Op& op) {
+  return std::holds_alternative<Generate>(op.def->body) && op.operands.empty();
+}
+
+FusionRole role_by_form(const Func& func, const Op& op) {
+  if (is_cheap_generate(op)) return FusionRole::Free;
+  if (std::holds_alternative<View>(op.def->body)) return view_map(func, op) ? FusionRole::Free : FusionRole::Alias;
+  if (std::holds_alternative<Reduce>(op.def->body)) return FusionRole::Reduce;
+  if (std::holds_alternative<Contract>(op.def->body)) return FusionRole::Contract;
+  return FusionRole::Pointwise;
+}
+
+class FusionPlanner {
+ public:
+  explicit FusionPlanner(const Func& func)
+      : func_(func), defining_(defining_ops(func)), group_of_(func.ops.size(), -1), needs_memory_(func.values.size()) {}
+
+  FusionPlan run() {
+    assign_roles();
+    for (size_t i = 0; i < func_.ops.size(); ++i) sources_.push_back(find_sources(static_cast<int>(i)));
+    for (size_t i = 0; i < func_.ops.size(); ++i) place(static_cast<int>(i));
+    inline_single_readers();
+    return finish();
+  }
+
+ private:
+  // A free op whose value must be in memory (a result, or what an alias names) is computed like any other.
+  void assign_roles() {
+    for (const Op& op : func_.ops) roles_.push_back(role_by_form(func_, op));
+    for (const FuncResult& result : func_.results) make_computed(result.value);
+    for (size_t i = 0; i < func_.ops.size(); ++i) {
+      if (roles_[i] == FusionRole::Alias) make_computed(func_.ops[i].operands[0]);
+    }
+    for (const FuncResult& result : func_.results) needs_memory_[result.value.index] = true;
+  }
+
+  void make_computed(ValueId value) {
+    int op = defining_[value.index];
+    if (op >= 0 && roles_[static_cast<size_t>(op)] == FusionRole::Free)
+      roles_[static_cast<size_t>(op)] = FusionRole::Pointwise;
+  }
+
+  // All values that op reads through free ops, with how it reads them.
+  std::vector<FusionSource> find_sources(int op_index) const {
+    const Op& op = func_.ops[static_cast<size_t>(op_index)];
+    std::vector<FusionSource> sources;
+    if (std::holds_alternative<View>(op.def->body)) {  // a view that is computed into memory
+      collect_sources(func_, defining_, roles_, op.operands[0], sources);
+      int64_t prefix = preserved_prefix(func_, op);
+      for (FusionSource& source : sources) source.prefix = std::min(source.prefix, prefix);
+      return sources;
+    }
+    for (ValueId operand : op.operands) collect_sources(func_, defining_, roles_, operand, sources);
+    int64_t limit = INT64_MAX;
+    if (std::holds_alternative<Reduce>(op.def->body)) {
+      const std::vector<int64_t>& axes = attr_ints(op.attrs, "axes");
+      if (!axes.empty()) limit = axes.front();
+    }
+    for (FusionSource& source : sources) source.prefix = std::min(source.prefix, limit);
+    return sources;
+  }
+
+  const std::vector<FusionSource>& sources_of(int op) const { return sources_[static_cast<size_t>(op)]; }
+
+  int group_of(ValueId value) const {
+    int op = defining_[value.index];
+    return op < 0 ? -1 : group_of_[static_cast<size_t>(op)];
+  }
+
+  void place(int index) {
+    FusionRole role = roles_[static_cast<size_t>(index)];
+    if (role == FusionRole::Free) return;
+    const std::vector<FusionSource>& sources = sources_of(index);
+    bool reads_memory = role == FusionRole::Contract || role == FusionRole::Alias;
+    for (const FusionSource& source : sources) {
+      if (reads_memory || source.needs_memory) needs_memory_[source.value.index] = true;
+    }
+    if (is_scalar_prelude(index)) return add_to_scalars(index);
+    int own = static_cast<int>(groups_.size());
+    GroupKind kind = role == FusionRole::Contract ? GroupKind::Contract
+                     : role == FusionRole::Alias  ? GroupKind::Alias
+                                                  : GroupKind::Loops;
+    groups_.push_back({{index}, kind, func_.type(func_.ops[static_cast<size_t>(index)].result()).shape});
+    group_of_[static_cast<size_t>(index)] = own;
+    if (reads_memory) return;
+    std::set<int, std::greater<>> producers;
+    for (const FusionSource& source : sources) {
+      if (int group = group_of(source.value); group >= 0 && group != own) producers.insert(group);
+    }
+    for (int producer : producers) try_join(producer, own);
+  }
+
+  bool is_scalar_prelude(int index) const {
+    if (func_.type(func_.ops[static_cast<size_t>(index)].result()).rank() > 0) return false;
+    for (const FusionSource& source : sources_of(index)) {
+      if (func_.type(source.value).rank() > 0) return false;
+      int group = group_of(source.value);
+      if (defining_[source.value.index] >= 0 && (group < 0 || group != scalars_group_)) return false;
+    }
+    return true;
+  }
+
+  void add_to_scalars(int index) {
+    if (scalars_group_ < 0) {
+      scalars_group_ = static_cast<int>(groups_.size());
+      groups_.push_back({{}, GroupKind::Scalars, {}});
+    }
+    groups_[static_cast<size_t>(scalars_group_)].ops.push_back(index);
+    group_of_[static_cast<size_t>(index)] = scalars_group_;
+  }
+
+  bool is_only_pointwise(const FusionGroup& group) const {
+    return std::all_of(group.ops.begin(), group.ops.end(),
+                       [&](int op) { return roles_[static_cast<size_t>(op)] == FusionRole::Pointwise; });
+  }
+
+  bool has_uniform_shape(const FusionGroup& group, const Shape& shape) const {
+    return std::all_of(group.ops.begin(), group.ops.end(),
+                       [&](int op) { return func_.type(func_.ops[static_cast<size_t>(op)].result()).shape == shape; });
+  }
+
+  // How many leading dimensions the two groups can share as loops, or -1 where they cannot be one kernel.
+  int64_t common_domain(const FusionGroup& producer, int producer_index, const FusionGroup& consumer) const {
+    auto never_joins = [](const FusionGroup& group) {
+      return group.kind == GroupKind::Alias || group.kind == GroupKind::Scalars;
+    };
+    if (never_joins(producer) || never_joins(consumer)) return -1;
+    int64_t shared = static_cast<int64_t>(std::min(producer.domain.size(), consumer.domain.size()));
+    for (int op : consumer.ops) {
+      for (const FusionSource& source : sources_of(op)) {
+        if (group_of(source.value) != producer_index) continue;
+        if (source.needs_memory || roles_[static_cast<size_t>(op)] == FusionRole::Contract) return -1;
+        shared = std::min(shared, source.prefix);
+      }
+    }
+    for (int64_t d = 0; d < shared; ++d) {
+      if (producer.domain[static_cast<size_t>(d)] != consumer.domain[static_cast<size_t>(d)]) return -1;
+    }
+    bool both_scalar = producer.domain.empty() && consumer.domain.empty();
+    if (shared == 0 && !both_scalar) return -1;
+    const FusionGroup* contract = producer.kind == GroupKind::Contract   ? &producer
+                                  : consumer.kind == GroupKind::Contract ? &consumer
+                                                                         : nullptr;
+    if (!contract) return shared;
+    const FusionGroup& other = contract == &producer ? consumer : producer;
+    bool is_epilogue = other.kind != GroupKind::Contract && is_only_pointwise(other) &&
+                       has_uniform_shape(other, contract->domain) &&
+                       shared == static_cast<int64_t>(contract->domain.size());
+    return is_epilogue ? shared : -1;
+  }
+
+  std::set<int> producers_of(int group) const {
+    std::set<int> producers;
+    for (int op : groups_[static_cast<size_t>(group)].ops) {
+      for (const FusionSource& source : sources_of(op)) {
+        int producer = group_of(source.value);
+        if (producer >= 0 && producer != group) producers.insert(producer);
+      }
+    }
+    return producers;
+  }
+
+  // True where a path leads from `from` to `to` through a third group.
+  bool has_indirect_path(int from, int to) const {
+    std::vector<int> pending;
+    std::set<int> seen;
+    for (int producer : producers_of(to)) {
+      if (producer != from && seen.insert(producer).second) pending.push_back(producer);
+    }
+    while (!pending.empty()) {
+      int group = pending.back();
+      pending.pop_back();
+      for (int producer : producers_of(group)) {
+        if (producer == from) return true;
+        if (seen.insert(producer).second) pending.push_back(producer);
+      }
+    }
+    return false;
+  }
+
+  void try_join(int producer, int consumer) {
+    FusionGroup& from = groups_[static_cast<size_t>(producer)];
+    FusionGroup& into = groups_[static_cast<size_t>(consumer)];
+    int64_t shared = common_domain(from, producer, into);
+    if (shared < 0 || has_indirect_path(producer, consumer) || has_indirect_path(consumer, producer)) return;
+    into.domain.resize(static_cast<size_t>(shared));
+    absorb(from, into, consumer);
+  }
+
+  void absorb(FusionGroup& from, FusionGroup& into, int into_index) {
+    if (from.kind == GroupKind::Contract) into.kind = GroupKind::Contract;
+    for (int op : from.ops) group_of_[static_cast<size_t>(op)] = into_index;
+    into.ops.insert(into.ops.end(), from.ops.begin(), from.ops.end());
+    std::sort(into.ops.begin(), into.ops.end());
+    from.ops.clear();
+  }
+
+  // Step 3: a group of elementwise ops with one reading group moves into it, if that computes no element twice.
+  void inline_single_readers() {
+    for (size_t g = groups_.size(); g-- > 0;) {
+      FusionGroup& group = groups_[g];
+      if (group.ops.empty() || group.kind != GroupKind::Loops || !is_only_pointwise(group)) continue;
+      int reader = only_reader(static_cast<int>(g));
+      if (reader < 0) continue;
+      absorb(group, groups_[static_cast<size_t>(reader)], reader);
+    }
+  }
+
+  // The one group that reads `group` and may compute it in place, or -1.
+  int only_reader(int group) const {
+    for (int op : groups_[static_cast<size_t>(group)].ops) {
+      const Op& made = func_.ops[static_cast<size_t>(op)];
+      if (needs_memory_[made.result().index] || func_.type(made.result()).rank() == 0) return -1;
+    }
+    int reader = -1;
+    for (size_t op = 0; op < func_.ops.size(); ++op) {
+      int reading_group = group_of_[op];
+      if (reading_group < 0 || reading_group == group) continue;
+      for (const FusionSource& source : sources_of(static_cast<int>(op))) {
+        if (group_of(source.value) != group) continue;
+        if (reader >= 0 && reader != reading_group) return -1;
+        if (func_.type(source.value).elements() < iterations_of(func_.ops[op])) return -1;
+        reader = reading_group;
+      }
+    }
+    if (reader < 0 || groups_[static_cast<size_t>(reader)].kind == GroupKind::Alias) return -1;
+    return reader;
+  }
+
+  // Points at which an op asks for its operands.
+  int64_t iterations_of(const Op& op) const {
+    bool is_reduce = std::holds_alternative<Reduce>(op.def->body);
+    return func_.type(is_reduce ? op.operands[0] : op.result()).elements();
+  }
+
+  // --- order ---
+
+  FusionPlan finish() {
+    FusionPlan plan{roles_, {}, std::vector<bool>(func_.values.size(), false)};
+    for (size_t op = 0; op < func_.ops.size(); ++op) {
+      if (group_of_[op] < 0) continue;
+      for (ValueId result : func_.ops[op].results) {
+        if (needs_memory_[result.index]) plan.is_stored[result.index] = true;
+      }
+      for (const FusionSource& source : sources_of(static_cast<int>(op))) {
+        int producer = group_of(source.value);
+        if (producer >= 0 && producer != group_of_[op]) plan.is_stored[source.value.index] = true;
+      }
+    }
+    for (int group : execution_order()) plan.groups.push_back(groups_[static_cast<size_t>(group)]);
+    return plan;
+  }
+
+  // Groups before which others must come although no value flows between them.
+  void add_soft_order(std::vector<std::set<int>>& before) const {
+    std::map<std::string, ValueId> argument_of;
+    for (const Argument& arg : func_.args) argument_of[func_.name_of(arg.value)] = arg.value;
+    int loss_group = -1;
+    for (const FuncResult& result : func_.results) {
+      if (result.role == Role::Loss) loss_group = group_of(result.value);
+    }
+    for (const FuncResult& result : func_.results) {
+      int writer = group_of(result.value);
+      if (!is_persistent(result.role) || writer < 0) continue;
+      if (loss_group >= 0 && loss_group != writer) add_edge(before, loss_group, writer);
+      auto argument = argument_of.find(result.name);
+      if (argument == argument_of.end()) continue;
+      for (size_t op = 0; op < func_.ops.size(); ++op) {
+        int reader = group_of_[op];
+        if (reader < 0 || reader == writer) continue;
+        for (const FusionSource& source : sources_of(static_cast<int>(op))) {
+          if (source.value == argument->second) add_edge(before, reader, writer);
+        }
+      }
+    }
+  }
+
+  // Adds first -> second unless that closes a cycle.
+  static void add_edge(std::vector<std::set<int>>& before, int first, int second) {
+    std::vector<int> pending = {first};
+    std::set<int> seen;
+    while (!pending.empty()) {
+      int group = pending.back();
+      pending.pop_back();
+      if (group == second) return;
+      for (int earlier : before[static_cast<size_t>(group)]) {
+        if (seen.insert(earlier).second) pending.push_back(earlier);
+      }
+    }
+    before[static_cast<size_t>(second)].insert(first);
+  }
+
+  // Where a group stands in the original order: at its contract, else at its last op.
+  int anchor_of(const FusionGroup& group) const {
+    for (int op : group.ops) {
+      if (roles_[static_cast<size_t>(op)] == FusionRole::Contract) return op;
+    }
+    return group.ops.back();
+  }
+
+  std::vector<int> execution_order() const {
+    std::vector<std::set<int>> before(groups_.size());
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      if (!groups_[g].ops.empty()) before[g] = producers_of(static_cast<int>(g));
+    }
+    add_soft_order(before);
+    std::set<std::pair<int, int>> waiting;  // (anchor, group)
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      if (!groups_[g].ops.empty()) waiting.insert({anchor_of(groups_[g]), static_cast<int>(g)});
+    }
+    std::vector<int> order;
+    std::set<int> done;
+    while (!waiting.empty()) {
+      auto ready = std::find_if(waiting.begin(), waiting.end(), [&](const auto& entry) {
+        const std::set<int>& needed = before[static_cast<size_t>(entry.second)];
+        return std::includes(done.begin(), done.end(), needed.begin(), needed.end());
+      });
+      TARN_CHECK(ready != waiting.end(), "the groups of @{} depend on each other in a cycle", func_.name);
+      order.push_back(ready->second);
+      done.insert(ready->second);
+      waiting.erase(ready);
+    }
+    return order;
+  }
+
+  const Func& func_;
+  std::vector<int> defining_;
+  std::vector<FusionRole> roles_;
+  std::vector<std::vector<FusionSource>> sources_;  // of each op: what it reads through free ops, and how
+  int scalars_group_ = -1;
+  std::vector<FusionGroup> groups_;  // an absorbed group has no ops
+  std::vector<int> group_of_;        // of each op; -1: free
+  std::vector<bool> needs_memory_;   // of each value
+};
+
+}  // namespace
+
+void collect_sources(const Func& func, const std::vector<int>& defining, const std::vector<FusionRole>& roles,
+                     ValueId operand, std::vector<FusionSource>& sources) {
+  int index = defining[operand.index];
+  if (index < 0 || roles[static_cast<size_t>(index)] != FusionRole::Free) {
+    sources.push_back({operand, func.type(operand).rank(), false});
+    return;
+  }
+  const Op& op = func.ops[static_cast<size_t>(index)];
+  if (!std::holds_alternative<View>(op.def->body)) return;
+  size_t first = sources.size();
+  collect_sources(func, defining, roles, op.operands[0], sources);
+  int64_t prefix = preserved_prefix(func, op);
+  bool is_guarded = leaves_range(*view_map(func, op), func.type(op.result()).shape, func.type(op.operands[0]).shape);
+  for (size_t s = first; s < sources.size(); ++s) {
+    sources[s].prefix = std::min(sources[s].prefix, prefix);
+    sources[s].needs_memory = sources[s].needs_memory || is_guarded;
+  }
+}
+
+FusionPlan plan_fusion(const Func& func) {
+  return FusionPlanner(func).run();
+}
+
+}  // namespace tarn

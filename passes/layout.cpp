@@ -1,0 +1,125 @@
+// Transposes operands of contracts where the kernel would read them across rows; see layout.h.
+#include "passes/layout.h"
+
+#include <map>
+
+#include "ir/builder.h"
+#include "ir/contract_spec.h"
+#include "ir/op_def.h"
+#include "ir/view_map.h"
+
+namespace tarn {
+
+namespace {
+
+class LayoutRewriter {
+ public:
+  explicit LayoutRewriter(const Func& from) : from_(from), builder_(to_) {
+    to_.name = from.name;
+    to_.kind = from.kind;
+  }
+
+  Func run(int64_t& changed) {
+    for (const Argument& arg : from_.args) {
+      mapped_[arg.value] = builder_.argument(from_.type(arg.value), from_.name_of(arg.value), arg.role, arg.initial);
+    }
+    for (const Op& op : from_.ops) rewrite(op);
+    for (const FuncResult& result : from_.results) {
+      builder_.result(stored_result(result), result.name, result.role);
+    }
+    changed += changed_;
+    return std::move(to_);
+  }
+
+ private:
+  void rewrite(const Op& op) {
+    std::vector<ValueId> operands;
+    for (ValueId operand : op.operands) operands.push_back(mapped_.at(operand));
+    builder_.set_location(op.location);
+    Attrs attrs = op.attrs;
+    if (std::holds_alternative<Contract>(op.def->body)) {
+      ContractSpec spec = *parse_contract_spec(attr_string(attrs, "spec"));
+      move_last(spec, operands);
+      attrs["spec"] = spec.text();
+    }
+    if (std::holds_alternative<View>(op.def->body)) operands[0] = stored_operand(op, operands[0]);
+    Op changed{op.def, {}, op.results, std::move(attrs), op.location};
+    const Op& made = builder_.copy(from_, changed, std::move(operands));
+    for (size_t r = 0; r < op.results.size(); ++r) mapped_[op.results[r]] = made.results[r];
+  }
+
+  // A result that is an argument of another name (two states that swap, say) is copied before either is overwritten.
+  ValueId stored_result(const FuncResult& result) {
+    for (const Argument& arg : from_.args) {
+      if (arg.value != result.value || from_.name_of(arg.value) == result.name) continue;
+      ++changed_;
+      return builder_.op("copy", {mapped_.at(result.value)});
+    }
+    return mapped_.at(result.value);
+  }
+
+  // Permutes the operand that has the result's last label so that the label is its last.
+  void move_last(ContractSpec& spec, std::vector<ValueId>& operands) {
+    if (spec.result.empty()) return;
+    char last = spec.result.back();
+    for (int side = 0; side < 2; ++side) {
+      std::string& labels = side == 0 ? spec.lhs : spec.rhs;
+      size_t position = labels.find(last);
+      if (position == std::string::npos || position + 1 == labels.size()) continue;
+      operands[static_cast<size_t>(side)] = transposed(operands[static_cast<size_t>(side)], position);
+      labels.erase(position, 1);
+      labels += last;
+    }
+  }
+
+  // `value` with dimension `position` moved to the end, in memory of its own.
+  ValueId transposed(ValueId value, size_t position) {
+    std::pair key(value, position);
+    if (auto found = transposed_.find(key); found != transposed_.end()) return found->second;
+    std::vector<int64_t> permutation;
+    for (size_t d = 0; d < builder_.type(value).shape.size(); ++d) {
+      if (d != position) permutation.push_back(static_cast<int64_t>(d));
+    }
+    permutation.push_back(static_cast<int64_t>(position));
+    ++changed_;
+    builder_.set_next_name(to_.name_of(value) + ".t");
+    ValueId view = builder_.op("transpose", {value}, {{"perm", permutation}});
+    builder_.set_next_name(to_.name_of(value) + ".transposed");
+    return transposed_[key] = builder_.op("copy", {view});
+  }
+
+  // A view that leaves its operand's range is lowered to guarded loads, so its operand must be in memory as it is.
+  ValueId stored_operand(const Op& op, ValueId operand) {
+    std::optional<std::vector<AffineIndex>> map = view_map(from_, op);
+    if (!map || !leaves_range(*map, from_.type(op.result()).shape, builder_.type(operand).shape)) return operand;
+    for (const Op& made : to_.ops) {
+      bool is_free = std::holds_alternative<View>(made.def->body) ||
+                     (std::holds_alternative<Generate>(made.def->body) && made.operands.empty());
+      if (made.result() != operand || !is_free) continue;
+      ++changed_;
+      return builder_.op("copy", {operand});
+    }
+    return operand;
+  }
+
+  const Func& from_;
+  Func to_;
+  Builder builder_;
+  std::map<ValueId, ValueId> mapped_;
+  std::map<std::pair<ValueId, size_t>, ValueId> transposed_;
+  int64_t changed_ = 0;
+};
+
+Result<PassStats> run_layout(Module& module) {
+  PassStats stats;
+  for (Func& func : module.funcs) {
+    if (func.kind == FuncKind::Entry) func = LayoutRewriter(func).run(stats.changed);
+  }
+  return stats;
+}
+
+}  // namespace
+
+const Pass pass_layout{.name = "layout", .summary = "lays operands out as kernels read them", .run = run_layout};
+
+}  // namespace tarn
