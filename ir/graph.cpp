@@ -25,16 +25,27 @@ bool is_persistent(Role role) {
   return role == Role::Param || role == Role::State || role == Role::Slot || role == Role::Step;
 }
 
-ValueId Func::add_value(Type type, std::string_view name) {
+std::string Func::unique_name(std::string_view name) {
   std::string unique(name);
-  auto [entry, is_new] = next_suffix_.try_emplace(unique, 1);
-  while (!is_new) {
-    unique = fmt::format("{}.{}", name, entry->second++);
-    if (next_suffix_.try_emplace(unique, 1).second) break;
-    entry = next_suffix_.find(std::string(name));  // try_emplace may have rehashed
-  }
-  values.push_back({std::move(type), std::move(unique)});
+  if (next_suffix_.try_emplace(unique, 1).second) return unique;
+  uint32_t suffix = next_suffix_[unique];
+  do unique = fmt::format("{}.{}", name, suffix++);
+  while (!next_suffix_.try_emplace(unique, 1).second);
+  next_suffix_[std::string(name)] = suffix;
+  return unique;
+}
+
+ValueId Func::add_value(Type type, std::string_view name) {
+  values.push_back({std::move(type), unique_name(name)});
   return ValueId{static_cast<uint32_t>(values.size() - 1)};
+}
+
+void Func::rename(ValueId value, std::string_view name) {
+  values[value.index].name = unique_name(name);
+}
+
+void Func::reserve_names(const Func& other) {
+  for (const Value& value : other.values) next_suffix_.try_emplace(value.name, 1);
 }
 
 Func* Module::find(std::string_view wanted) {

@@ -94,8 +94,17 @@ struct Func {
   const std::string& name_of(ValueId id) const { return values[id.index].name; }
   // Adds a value named `name`, or `name.1`, `name.2`, ... where that is taken.
   ValueId add_value(Type type, std::string_view name);
+  // Gives the value another name, made unique in the same way.
+  void rename(ValueId value, std::string_view name);
+
+  // For passes that rebuild a function: keeps the names of `other` free, so that add_value and rename give none of them
+  // out; claim_name then gives one to the value that takes the place of its holder (once, or again for the same value).
+  void reserve_names(const Func& other);
+  void claim_name(ValueId value, std::string_view reserved) { values[value.index].name = reserved; }
 
  private:
+  std::string unique_name(std::string_view name);
+
   std::unordered_map<std::string, uint32_t> next_suffix_;  // of each name given out
 };
 

@@ -1,0 +1,271 @@
+// Plain loops over the forms of ops.
+#include "ir/interpret.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+
+#include "ir/base/check.h"
+#include "ir/contract_spec.h"
+
+namespace tarn {
+
+double to_dtype(double value, DType dtype, const InterpretOptions& options) {
+  switch (dtype) {
+    case DType::F64:
+      return value;
+    case DType::F32:
+      return options.round_f32 ? static_cast<double>(static_cast<float>(value)) : value;
+    case DType::Bool:
+      return value != 0 ? 1 : 0;
+    case DType::U8:
+    case DType::I32:
+    case DType::I64:
+      break;
+  }
+  if (!std::isfinite(value)) return 0;
+  value = std::trunc(value);
+  double range = std::ldexp(1.0, static_cast<int>(8 * dtype_bytes(dtype)));
+  double wrapped = std::fmod(value, range);
+  if (dtype == DType::U8) return wrapped < 0 ? wrapped + range : wrapped;
+  if (wrapped >= range / 2) return wrapped - range;
+  return wrapped < -range / 2 ? wrapped + range : wrapped;
+}
+
+// Steps `index` through `shape` in row-major order; false after the last.  An empty shape has one index.
+static bool advance(std::vector<int64_t>& index, const Shape& shape) {
+  for (size_t d = shape.size(); d-- > 0;) {
+    if (++index[d] < shape[d]) return true;
+    index[d] = 0;
+  }
+  return false;
+}
+
+static int64_t dot(const std::vector<int64_t>& index, const std::vector<int64_t>& strides) {
+  int64_t offset = 0;
+  for (size_t d = 0; d < index.size(); ++d) offset += index[d] * strides[d];
+  return offset;
+}
+
+namespace {
+
+// Evaluates one op; one overload for each form.
+struct Evaluator {
+  const Attrs& attrs;
+  const std::vector<const Tensor*>& operands;
+  const InterpretOptions& options;
+  Tensor& result;
+
+  const Tensor& operand(size_t i) const { return *operands[i]; }
+
+  void operator()(const Elementwise& form) const {
+    std::vector<double> x(operands.size());
+    for (size_t i = 0; i < result.data.size(); ++i) {
+      for (size_t k = 0; k < x.size(); ++k) x[k] = operand(k).data[i];
+      result.data[i] = form.eval(x);
+    }
+  }
+
+  void operator()(const Generate& form) const {
+    std::vector<double> scalars;
+    for (const Tensor* scalar : operands) scalars.push_back(scalar->data[0]);
+    std::vector<int64_t> index(result.type.shape.size(), 0);
+    for (double& element : result.data) {
+      element = form.eval(index, result.type.shape, scalars, attrs);
+      advance(index, result.type.shape);
+    }
+  }
+
+  static double identity(ReduceKind kind) {
+    switch (kind) {
+      case ReduceKind::Sum:
+        return 0;
+      case ReduceKind::Prod:
+        return 1;
+      case ReduceKind::Max:
+      case ReduceKind::ArgMax:
+        return -std::numeric_limits<double>::infinity();
+      case ReduceKind::Min:
+        return std::numeric_limits<double>::infinity();
+    }
+    return 0;
+  }
+
+  double combine(ReduceKind kind, double sofar, double x) const {
+    switch (kind) {
+      case ReduceKind::Sum:
+        return to_dtype(sofar + x, result.type.dtype, options);
+      case ReduceKind::Prod:
+        return to_dtype(sofar * x, result.type.dtype, options);
+      case ReduceKind::Max:
+        return std::isnan(sofar) || sofar > x ? sofar : x;
+      case ReduceKind::Min:
+        return std::isnan(sofar) || sofar < x ? sofar : x;
+      case ReduceKind::ArgMax:
+        break;
+    }
+    return 0;
+  }
+
+  void operator()(const Reduce& form) const {
+    const Tensor& x = operand(0);
+    const std::vector<int64_t>& axes = attr_ints(attrs, "axes");
+    // Strides of the result for each dimension of x: zero along the axes that are combined.
+    std::vector<int64_t> strides(x.type.shape.size(), 0), inner = row_major_strides(result.type.shape);
+    for (size_t d = 0, kept = 0; d < strides.size(); ++d) {
+      bool combined = false;
+      for (int64_t axis : axes) combined = combined || axis == static_cast<int64_t>(d);
+      if (!combined) strides[d] = inner[kept++];
+    }
+    std::vector<double> best(result.data.size(), identity(form.kind));
+    std::vector<int64_t> index(x.type.shape.size(), 0);
+    for (double element : x.data) {
+      int64_t at = dot(index, strides);
+      if (form.kind != ReduceKind::ArgMax) {
+        best[at] = combine(form.kind, best[at], element);
+      } else if (index[axes[0]] == 0 || element > best[at] || (std::isnan(element) && !std::isnan(best[at]))) {
+        best[at] = element;
+        result.data[at] = static_cast<double>(index[axes[0]]);
+      }
+      advance(index, x.type.shape);
+    }
+    if (form.kind != ReduceKind::ArgMax) result.data = best;
+  }
+
+  void operator()(const View& form) const {
+    const Tensor& x = operand(0);
+    std::optional<std::vector<AffineIndex>> map = form.map(attrs, x.type.shape, result.type.shape);
+    if (!map) {
+      result.data = x.data;
+      return;
+    }
+    std::vector<int64_t> index(result.type.shape.size(), 0), strides = row_major_strides(x.type.shape);
+    for (double& element : result.data) {
+      int64_t offset = 0;
+      bool inside = true;
+      for (size_t d = 0; d < map->size(); ++d) {
+        const AffineIndex& affine = (*map)[d];
+        int64_t numerator = dot(index, affine.coefficients) + affine.offset;
+        int64_t position = numerator / affine.divisor;
+        inside = inside && numerator >= 0 && numerator % affine.divisor == 0 && position < x.type.shape[d];
+        offset += position * strides[d];
+      }
+      element = inside ? x.data[offset] : 0;
+      advance(index, result.type.shape);
+    }
+  }
+
+  // The strides of `term`'s dimensions in the order of `labels`; 0 for a label that the term has not.
+  static std::vector<int64_t> strides_of(const std::string& labels, const std::string& term, const Shape& shape) {
+    std::vector<int64_t> strides, own = row_major_strides(shape);
+    for (char label : labels) {
+      size_t position = term.find(label);
+      strides.push_back(position == std::string::npos ? 0 : own[position]);
+    }
+    return strides;
+  }
+
+  void operator()(const Contract&) const {
+    ContractSpec spec = *parse_contract_spec(attr_string(attrs, "spec"));
+    const Tensor &lhs = operand(0), &rhs = operand(1);
+    Shape summed;
+    for (char label : spec.k) summed.push_back(label_size(spec, label, lhs.type.shape, rhs.type.shape));
+    std::vector<int64_t> lhs_outer = strides_of(spec.result, spec.lhs, lhs.type.shape);
+    std::vector<int64_t> rhs_outer = strides_of(spec.result, spec.rhs, rhs.type.shape);
+    std::vector<int64_t> lhs_inner = strides_of(spec.k, spec.lhs, lhs.type.shape);
+    std::vector<int64_t> rhs_inner = strides_of(spec.k, spec.rhs, rhs.type.shape);
+    std::vector<int64_t> index(spec.result.size(), 0), inner(summed.size(), 0);
+    bool is_empty = element_count(summed) == 0;
+    for (double& element : result.data) {
+      int64_t lhs_base = dot(index, lhs_outer), rhs_base = dot(index, rhs_outer);
+      double total = 0;
+      do {
+        if (is_empty) break;
+        double product = lhs.data[lhs_base + dot(inner, lhs_inner)] * rhs.data[rhs_base + dot(inner, rhs_inner)];
+        total = to_dtype(total + product, result.type.dtype, options);
+      } while (advance(inner, summed));
+      element = total;
+      advance(index, result.type.shape);
+    }
+  }
+
+  void operator()(const Call&) const { TARN_CHECK(false, "a call is no single op"); }
+  void operator()(const Gradient&) const { TARN_CHECK(false, "grad is no single op"); }
+};
+
+}  // namespace
+
+Tensor evaluate(const OpDef& def, const Attrs& attrs, const Type& type, const std::vector<const Tensor*>& operands,
+                const InterpretOptions& options) {
+  Tensor result{type, std::vector<double>(type.elements(), 0)};
+  std::visit(Evaluator{attrs, operands, options, result}, def.body);
+  for (double& element : result.data) element = to_dtype(element, type.dtype, options);
+  return result;
+}
+
+static Result<std::vector<Tensor>> run(const Module& module, const Func& func, std::vector<Tensor> args,
+                                       const InterpretOptions& options, int depth);
+
+static Result<std::vector<Tensor>> run_op(const Module& module, const Func& func, const Op& op,
+                                          const std::vector<Tensor>& values, const InterpretOptions& options,
+                                          int depth) {
+  if (std::holds_alternative<Gradient>(op.def->body)) {
+    return Error{fmt::format("@{} holds a `grad` that the autodiff pass has not expanded", func.name),
+                 "interpret.grad"};
+  }
+  if (std::holds_alternative<Call>(op.def->body)) {
+    const Func* callee = module.find(attr_string(op.attrs, "callee"));
+    TARN_CHECK(callee, "call of unknown @{}", attr_string(op.attrs, "callee"));
+    std::vector<Tensor> args;
+    for (ValueId operand : op.operands) args.push_back(values[operand.index]);
+    return run(module, *callee, std::move(args), options, depth + 1);
+  }
+  std::vector<const Tensor*> operands;
+  for (ValueId operand : op.operands) operands.push_back(&values[operand.index]);
+  std::vector<Tensor> results;
+  results.push_back(evaluate(*op.def, op.attrs, func.type(op.result()), operands, options));
+  return results;
+}
+
+static Result<std::vector<Tensor>> run(const Module& module, const Func& func, std::vector<Tensor> args,
+                                       const InterpretOptions& options, int depth) {
+  constexpr int kMaxDepth = 100;
+  if (depth > kMaxDepth) return Error{fmt::format("calls nest deeper than {}", kMaxDepth), "interpret.depth"};
+  std::vector<Tensor> values(func.values.size());
+  for (size_t i = 0; i < args.size(); ++i) {
+    for (double& element : args[i].data) element = to_dtype(element, args[i].type.dtype, options);
+    values[func.args[i].value.index] = std::move(args[i]);
+  }
+  std::vector<int> readers = use_counts(func);
+  for (const Op& op : func.ops) {
+    Result<std::vector<Tensor>> results = run_op(module, func, op, values, options, depth);
+    if (!results) return results;
+    for (size_t i = 0; i < op.results.size(); ++i) values[op.results[i].index] = std::move((*results)[i]);
+    for (ValueId operand : op.operands) {
+      if (--readers[operand.index] == 0) values[operand.index] = {};  // frees memory after the last use
+    }
+  }
+  std::vector<Tensor> results;
+  for (const FuncResult& result : func.results) results.push_back(values[result.value.index]);
+  return results;
+}
+
+Result<std::vector<Tensor>> interpret(const Module& module, const Func& func, std::vector<Tensor> args,
+                                      const InterpretOptions& options) {
+  if (args.size() != func.args.size()) {
+    return Error{fmt::format("@{} takes {} arguments, but {} are given", func.name, func.args.size(), args.size()),
+                 "interpret.args"};
+  }
+  for (size_t i = 0; i < args.size(); ++i) {
+    const Type& wanted = func.type(func.args[i].value);
+    if (args[i].type == wanted && static_cast<int64_t>(args[i].data.size()) == wanted.elements()) continue;
+    return Error{
+        fmt::format("argument `{}` of @{} is {}, but {} with {} numbers is given", func.name_of(func.args[i].value),
+                    func.name, wanted.text(), args[i].type.text(), args[i].data.size()),
+        "interpret.args", static_cast<int>(i)};
+  }
+  return run(module, func, std::move(args), options, 0);
+}
+
+}  // namespace tarn
