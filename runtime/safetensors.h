@@ -33,8 +33,8 @@ typedef struct tarn_st_tensor {
 } tarn_st_tensor;
 
 typedef struct tarn_st_pair {
-  char key[96];
-  char value[96];
+  char key[256];
+  char value[256];
 } tarn_st_pair;
 
 /* What to write: `tensor(user, i, out)` and `pair(user, i, out)` are asked several times, with equal answers. */

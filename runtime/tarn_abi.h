@@ -20,7 +20,10 @@ extern "C" {
 #define TARN_ABI_VERSION 1u
 
 /* Element types; values are ABI. */
+#ifndef TARN_DTYPE_DEFINED /* embed.h, which users see without this file, defines it too */
+#define TARN_DTYPE_DEFINED
 enum tarn_dtype { TARN_BOOL = 0, TARN_U8 = 1, TARN_I32 = 2, TARN_I64 = 3, TARN_F32 = 4, TARN_F64 = 5 };
+#endif
 
 /* What a tensor of the arena is for; values are ABI. */
 enum tarn_role {
@@ -40,12 +43,15 @@ enum tarn_role {
   TARN_OUTPUT = 12     /* result of predict, [B, ...] */
 };
 
+/* Flags of tarn_tensor.reserved; values are ABI. */
+enum tarn_tensor_flag { TARN_USED_BY_PREDICT = 1 };
+
 typedef struct tarn_tensor {
   const char* name; /* path as in the source: "fc1.w", "fc1.w.m", "lr", "x", "loss", "accuracy" */
   uint32_t dtype;   /* enum tarn_dtype */
   uint32_t role;    /* enum tarn_role */
   uint32_t rank;
-  uint32_t reserved;
+  uint32_t reserved; /* flags: TARN_USED_BY_PREDICT on inputs; where no input has it, predict reads the first only */
   const int64_t* shape; /* `rank` sizes; row-major, dense */
   uint64_t offset;      /* bytes from the start of the arena */
   uint64_t bytes;

@@ -1,0 +1,158 @@
+// tarn_program.config (JSON, written by the compiler) -> RunConfig.
+#include "config.h"
+
+#include <nlohmann/json.hpp>
+
+#include "text.h"
+
+namespace tarn::runtime {
+
+using Json = nlohmann::json;
+
+// A typed look at one object; the first wrong type is kept as the error.
+class Object {
+ public:
+  Object(const Json& json, const char* where, std::string& error) : json_(json), where_(where), error_(error) {}
+  const Json* find(const char* key) const {
+    auto found = json_.find(key);
+    return found == json_.end() || found->is_null() ? nullptr : &*found;
+  }
+  std::string text(const char* key, const char* otherwise) {
+    const Json* value = find(key);
+    if (value == nullptr) return otherwise;
+    if (const auto* string = value->get_ptr<const Json::string_t*>()) return *string;
+    wrong(key, "a string");
+    return otherwise;
+  }
+  int64_t integer(const char* key, int64_t otherwise, int64_t least) {
+    const Json* value = find(key);
+    if (value == nullptr) return otherwise;
+    int64_t number = value->is_number_integer() ? value->get<int64_t>() : least - 1;
+    if (number < least) wrong(key, format("an integer of at least %lld", static_cast<long long>(least)).c_str());
+    return number;
+  }
+  bool boolean(const char* key, bool otherwise) {
+    const Json* value = find(key);
+    if (value == nullptr) return otherwise;
+    if (!value->is_boolean()) wrong(key, "true or false");
+    return value->is_boolean() ? value->get<bool>() : otherwise;
+  }
+  SplitConfig split(const char* key) {
+    SplitConfig split;
+    const Json* value = find(key);
+    if (value == nullptr) return split;
+    if (value->is_string()) split.pattern = value->get<std::string>();
+    else if (value->is_number()) split.fraction = value->get<double>();
+    if (!value->is_string() && !(value->is_number() && split.fraction >= 0 && split.fraction < 1))
+      wrong(key, "a file pattern or a fraction below 1");
+    return split;
+  }
+  void wrong(const char* key, const char* expected) {
+    if (error_.empty()) error_ = format("the program's config: `%s.%s` is not %s", where_, key, expected);
+  }
+
+ private:
+  const Json& json_;
+  const char* where_;
+  std::string& error_;
+};
+
+static InputConfig read_input(const Json& json, std::string& error) {
+  Object object(json, "data.inputs", error);
+  InputConfig input;
+  input.tensor = object.text("tensor", "");
+  input.source = object.text("source", "");
+  input.test_source = object.text("test_source", "");
+  input.valid_source = object.text("valid_source", "");
+  input.first = object.integer("first", 0, 0);
+  input.last = object.integer("last", 0, 0);
+  input.classes = object.integer("classes", 0, 1);
+  if (const Json* names = object.find("names")) {
+    if (!names->is_array()) object.wrong("names", "a list of strings");
+    for (const Json& name : *names) {
+      if (name.is_string()) input.names.push_back(name.get<std::string>());
+      else object.wrong("names", "a list of strings");
+    }
+  }
+  return input;
+}
+
+static DataConfig read_data(const Json& json, std::string& error) {
+  Object object(json, "data", error);
+  DataConfig data;
+  data.name = object.text("name", "data");
+  std::string kind = object.text("format", "");
+  if (kind == "idx") data.format = DataFormat::kIdx;
+  else if (kind == "csv") data.format = DataFormat::kCsv;
+  else if (kind == "npy") data.format = DataFormat::kNpy;
+  else object.wrong("format", "one of idx, csv, npy");
+  data.train = object.text("train", "");
+  data.test = object.split("test");
+  data.valid = object.split("valid");
+  if (const Json* header = object.find("header")) {
+    using Header = DataConfig::Header;
+    if (header->is_boolean()) data.header = header->get<bool>() ? Header::kYes : Header::kNo;
+    else if (*header != "auto") object.wrong("header", "true, false or \"auto\"");
+  }
+  std::string separator = object.text("separator", "");
+  if (separator.size() > 1) object.wrong("separator", "one character");
+  if (!separator.empty()) data.separator = separator[0];
+  if (const Json* inputs = object.find("inputs")) {
+    if (!inputs->is_array()) object.wrong("inputs", "a list");
+    else for (const Json& input : *inputs) data.inputs.push_back(read_input(input, error));
+  }
+  return data;
+}
+
+static EarlyStopConfig read_early_stop(const Json& json, std::string& error) {
+  Object object(json, "train.early_stop", error);
+  EarlyStopConfig stop;
+  stop.metric = object.text("metric", "loss");
+  stop.split = object.text("split", "valid");
+  stop.patience = object.integer("patience", 1, 0);
+  stop.keep_best = object.text("keep", "last") == "best";
+  std::string mode = object.text("mode", stop.metric.find("accuracy") != std::string::npos ? "max" : "min");
+  stop.larger_is_better = mode == "max";
+  if (mode != "max" && mode != "min") object.wrong("mode", "max or min");
+  if (stop.split != "valid" && stop.split != "train" && stop.split != "test")
+    object.wrong("split", "one of valid, train, test");
+  return stop;
+}
+
+static CheckpointConfig read_checkpoint(const Json& json, std::string& error) {
+  Object object(json, "train.checkpoint", error);
+  CheckpointConfig checkpoint;
+  checkpoint.every = object.integer("every", 1, 1);
+  std::string unit = object.text("unit", "epoch");
+  checkpoint.by_step = unit == "step";
+  if (unit != "step" && unit != "epoch") object.wrong("unit", "epoch or step");
+  checkpoint.keep = object.integer("keep", 1, 1);
+  return checkpoint;
+}
+
+static TrainConfig read_train(const Json& json, std::string& error) {
+  Object object(json, "train", error);
+  TrainConfig train;
+  train.epochs = object.integer("epochs", 1, 0);
+  train.shuffle = object.boolean("shuffle", true);
+  train.seed = object.integer("seed", 1, INT64_MIN + 1);
+  if (const Json* stop = object.find("early_stop")) train.early_stop = read_early_stop(*stop, error);
+  if (const Json* checkpoint = object.find("checkpoint")) train.checkpoint = read_checkpoint(*checkpoint, error);
+  return train;
+}
+
+Result<RunConfig> parse_config(const char* text) {
+  RunConfig config;
+  if (text == nullptr || *text == 0) return config;
+  Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return Error{"the program's config is not JSON"};
+  std::string error;
+  Object object(json, "config", error);
+  config.source = object.text("source", "");
+  if (const Json* data = object.find("data")) config.data = read_data(*data, error);
+  if (const Json* train = object.find("train")) config.train = read_train(*train, error);
+  if (!error.empty()) return Error{error};
+  return config;
+}
+
+}  // namespace tarn::runtime

@@ -1,0 +1,94 @@
+// tarn_program.config (JSON, written by the compiler) -> RunConfig: where data comes from and how to train.
+//
+//   {"model": "mlp", "source": "mnist.tarn",
+//    "data": {                                 absent: the model has no data (then `train` and `eval` say so)
+//      "name": "mnist", "format": "idx" | "csv" | "npy",
+//      "train": "train-*",                     file or shell pattern inside --data; csv: one file; npy: not used
+//      "test": "t10k-*" | 0.2,                 optional: files, or a fraction of the training rows
+//      "valid": 0.2 | "valid-*",               optional, likewise
+//      "header": "auto" | true | false,        csv, optional; "auto" by default
+//      "separator": ",",                       csv, optional: found out by default (`,` `;` or tab)
+//      "inputs": [                             one per TARN_INPUT that is fed from data
+//        {"tensor": "images", "source": "images"},                          idx: the file of rank >= 2
+//        {"tensor": "labels", "source": "labels", "classes": 10},           idx: the file of rank 1
+//        {"tensor": "x", "source": "cols", "first": 0, "last": 4},          csv: columns [first, last)
+//        {"tensor": "x", "source": "cols", "names": ["width", "height"]},   csv: columns by the header's names
+//        {"tensor": "y", "source": "cols", "first": 4, "last": 5, "classes": 3},  csv: class codes
+//        {"tensor": "x", "source": "x.npy", "test_source": "xt.npy", "valid_source": "xv.npy"}]},  npy: files
+//    "train": {                                absent: the model is not trained
+//      "epochs": 10, "batch": 32, "shuffle": true, "seed": 1, "metrics": ["accuracy"],
+//      "early_stop": {                         optional
+//        "metric": "accuracy" | "loss" | .., "split": "valid" | "train" | "test", "patience": 3,
+//        "keep": "best" | "last",              optional, "last" by default
+//        "mode": "max" | "min"},               optional: "max" for accuracies, "min" for all else
+//      "checkpoint": {"every": 1, "unit": "epoch" | "step", "keep": 3}}}   optional
+//
+// Unknown keys are ignored, so that a newer compiler may say more.  The number of rows of a fraction f of n rows is
+// floor(f * n); which rows is drawn from a fixed key, the same for every seed (data/data.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "result.h"
+
+namespace tarn::runtime {
+
+enum class DataFormat { kIdx, kCsv, kNpy };
+
+struct InputConfig {
+  std::string tensor, source, test_source, valid_source;
+  int64_t first = 0, last = 0;
+  std::vector<std::string> names;
+  int64_t classes = 0;  // 0: plain numbers
+};
+
+// Files that fit a pattern, or a fraction of the training rows, or (both empty) nothing.
+struct SplitConfig {
+  std::string pattern;
+  double fraction = 0;
+  bool exists() const { return !pattern.empty() || fraction > 0; }
+};
+
+struct DataConfig {
+  std::string name;
+  DataFormat format = DataFormat::kIdx;
+  std::string train;
+  SplitConfig test, valid;
+  enum class Header { kAuto, kYes, kNo } header = Header::kAuto;
+  char separator = 0;  // 0: found out
+  std::vector<InputConfig> inputs;
+};
+
+struct EarlyStopConfig {
+  std::string metric, split;
+  int64_t patience = 0;
+  bool keep_best = false;
+  bool larger_is_better = false;
+};
+
+struct CheckpointConfig {
+  int64_t every = 1;
+  bool by_step = false;
+  int64_t keep = 1;
+};
+
+struct TrainConfig {
+  int64_t epochs = 1;
+  bool shuffle = true;
+  int64_t seed = 1;
+  std::optional<EarlyStopConfig> early_stop;
+  std::optional<CheckpointConfig> checkpoint;
+};
+
+struct RunConfig {
+  std::string source;
+  std::optional<DataConfig> data;
+  std::optional<TrainConfig> train;
+};
+
+Result<RunConfig> parse_config(const char* text);
+
+}  // namespace tarn::runtime

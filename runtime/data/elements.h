@@ -1,0 +1,27 @@
+// One numeric type -> another, element by element, refusing what would change a value silently.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "../file.h"
+#include "../tarn_abi.h"
+
+namespace tarn::runtime {
+
+// The numeric types of IDX and npy files.
+enum class FileType { kBool, kU8, kI8, kU16, kI16, kU32, kI32, kU64, kI64, kF32, kF64 };
+
+uint64_t file_type_bytes(FileType type);
+const char* file_type_name(FileType type);
+
+// Reverses the bytes of every element (big-endian files).
+void swap_elements(Bytes& bytes, FileType type);
+
+// Elements of `from` (native byte order) as `to`, in a new block; equal types only move.  Integers must fit, floats
+// must be whole to become integers, integers must be exact to become floats; f64 -> f32 rounds but must not overflow.
+// `classes` > 0: each must lie in 0..classes-1.  `row_elements` is for the message: "row 7: label 12 ...".
+Result<Bytes> convert_elements(Bytes from, FileType type, uint32_t to, int64_t classes, uint64_t row_elements,
+                               const std::string& path);
+
+}  // namespace tarn::runtime

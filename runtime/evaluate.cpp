@@ -1,0 +1,73 @@
+// Saved weights + data -> loss and metrics: the loop of validation and test, and the `eval` command.
+#include <algorithm>
+
+#include "checkpoint.h"
+#include "diverged.h"
+#include "session.h"
+#include "signals.h"
+#include "text.h"
+
+namespace tarn::runtime {
+
+Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals) {
+  Model& model = session.model;
+  const tarn_entry& entry = session.program().eval_step;
+  if (entry.run == nullptr) return Error{"the model has no loss, so there is nothing to evaluate"};
+  totals.clear();
+  for (int64_t first = 0; first < split.size(); first += model.batch()) {
+    if (stop_signal() != 0) return Outcome::kStopped;
+    int64_t count = std::min(model.batch(), split.size() - first);
+    fill_batch(model, split, nullptr, first, count);
+    session.profile.begin(*session.team, entry, "eval_step");
+    int32_t code = session.team->run(entry, model.arena());
+    session.profile.end(*session.team);
+    if (code != 0)
+      return Error{"the loss is not finite in evaluation: " +
+                       explain_divergence(model, entry, {&split, nullptr, first, count}),
+                   kDiverged};
+    totals.add(model, count);
+  }
+  return Outcome::kComplete;
+}
+
+std::string totals_text(const Model& model, const Totals& totals) {
+  std::string text = format("loss %.4f", totals.mean_loss());
+  for (size_t i = 0; i < totals.metrics.size(); ++i)
+    text += std::string(", ") + model.metrics()[i]->name + " " +
+            metric_text(model.metrics()[i]->name, totals.mean_metric(i));
+  return text + format("  (%lld rows)", static_cast<long long>(totals.rows));
+}
+
+Status load_for_use(Session& session) {
+  std::string path = session.options.load.empty() ? std::string(session.name()) + ".safetensors" : session.options.load;
+  if (session.options.load.empty() && !file_exists(path))
+    return Error{"no weights: `--load FILE` names them (there is no " + path + " here)", kUsage};
+  return load_weights(path, session.model);
+}
+
+Result<int> run_eval(Session& session) {
+  const RunConfig& config = session.config;
+  if (!config.data) return Error{"the model was compiled without data, so there is nothing to evaluate on"};
+  if (Status status = load_for_use(session); !status) return status.error();
+  const std::string& wanted = session.options.split;
+  Want want = wanted.empty() || wanted == "test" ? Want::kTestOnly : Want::kAll;
+  if (!config.data->test.exists()) want = Want::kAll;
+  Result<DataSets> data = load_data(*config.data, session.model, session.options.data, want);
+  if (!data) return data.error();
+  std::string name = !wanted.empty()            ? wanted
+                     : config.data->test.exists() ? "test"
+                     : config.data->valid.exists() ? "valid"
+                                                   : "train";
+  const Split* split = name == "test" ? &data->test : name == "valid" ? &data->valid : &data->train;
+  if (name != "test" && name != "valid" && name != "train")
+    return Error{"`--split " + name + "`: expected test, valid or train", kUsage};
+  if (split->size() == 0) return Error{"the data have no split `" + name + "`", kUsage};
+  Totals totals(session.model.metrics().size());
+  Result<Outcome> outcome = evaluate(session, *split, totals);
+  if (!outcome) return outcome.error();
+  if (*outcome == Outcome::kStopped) return Error{std::string("stopped by ") + stop_signal_name(), kStopped};
+  session.progress.result(name + ": " + totals_text(session.model, totals));
+  return int{kDone};
+}
+
+}  // namespace tarn::runtime

@@ -1,0 +1,143 @@
+// Saved weights + .npy rows -> .npy outputs: the `predict` command.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "data/npy.h"
+#include "session.h"
+#include "signals.h"
+#include "text.h"
+
+namespace tarn::runtime {
+
+// NAME=FILE or FILE -> the tensor and the file.  A bare FILE is for the only, or first, tensor.
+static Result<std::pair<const tarn_tensor*, std::string>> find_target(
+    const std::vector<const tarn_tensor*>& tensors, const std::string& word, const char* flag) {
+  size_t equals = word.find('=');
+  if (equals == std::string::npos) return std::pair(tensors[0], word);
+  std::string name = word.substr(0, equals);
+  std::vector<std::string> names;
+  for (const tarn_tensor* tensor : tensors) {
+    if (name == tensor->name) return std::pair(tensor, word.substr(equals + 1));
+    names.emplace_back(tensor->name);
+  }
+  if (file_exists(word)) return std::pair(tensors[0], word);
+  return Error{std::string("`--") + flag + " " + word + "`: the model has no " + flag + " `" + name + "`" +
+                   did_you_mean(name, names),
+               kUsage};
+}
+
+static bool is_read_by_predict(const Model& model, const tarn_tensor* input) {
+  for (const tarn_tensor* other : model.inputs())
+    if ((other->reserved & TARN_USED_BY_PREDICT) != 0) return (input->reserved & TARN_USED_BY_PREDICT) != 0;
+  return input == model.inputs()[0];
+}
+
+static Status load_inputs(Session& session, Table& table) {
+  Model& model = session.model;
+  for (const std::string& word : session.options.input) {
+    auto target = find_target(model.inputs(), word, "input");
+    if (!target) return target.error();
+    auto& [tensor, path] = *target;
+    Result<Array> array = read_npy(path);
+    if (!array) return array.error();
+    int64_t wanted = element_count(*tensor) / model.batch(), rows = array->rows();
+    if (array->row_elements() != wanted)
+      return Error{format("%s: shape %s, but input `%s` takes rows of %s", path.c_str(),
+                          shape_text(array->shape.data(), static_cast<uint32_t>(array->shape.size())).c_str(),
+                          tensor->name, shape_text(tensor->shape + 1, tensor->rank - 1).c_str())};
+    if (!table.columns.empty() && rows != table.rows)
+      return Error{format("%s: %lld rows, but the input before it has %lld", path.c_str(), static_cast<long long>(rows),
+                          static_cast<long long>(table.rows))};
+    Result<Bytes> bytes = convert_elements(std::move(array->bytes), array->type, tensor->dtype, 0,
+                                           static_cast<uint64_t>(wanted), path);
+    if (!bytes) return bytes.error();
+    table.rows = rows;
+    table.columns.push_back({tensor, tensor->bytes / static_cast<uint64_t>(model.batch()), std::move(*bytes)});
+  }
+  for (const tarn_tensor* input : model.inputs()) {
+    bool given = false;
+    for (const Table::Column& column : table.columns) given = given || column.tensor == input;
+    if (!given && is_read_by_predict(model, input))
+      return Error{std::string("predict needs `--input ") + input->name + "=FILE.npy`", kUsage};
+  }
+  return Done{};
+}
+
+// One open output file; what was written is removed where the run fails.
+struct OutputFile {
+  const tarn_tensor* tensor;
+  std::string path;
+  std::FILE* file;
+};
+
+static Error cannot_write(const std::string& path) { return Error{path + ": cannot be written: " + strerror(errno)}; }
+
+static Status open_outputs(Session& session, int64_t rows, std::vector<OutputFile>& files) {
+  std::vector<const tarn_tensor*> tensors = session.model.of_role(TARN_OUTPUT);
+  for (const std::string& word : session.options.output) {
+    auto target = find_target(tensors, word, "output");
+    if (!target) return target.error();
+    auto& [tensor, path] = *target;
+    std::FILE* file = fopen((path + ".tmp").c_str(), "wbe");
+    if (file == nullptr) return cannot_write(path);
+    files.push_back({tensor, path, file});
+    std::vector<int64_t> shape(tensor->shape, tensor->shape + tensor->rank);
+    shape[0] = rows;
+    std::string header = npy_header(tensor->dtype, shape);
+    if (fwrite(header.data(), 1, header.size(), file) != header.size()) return cannot_write(path);
+  }
+  return Done{};
+}
+
+static Status run_rows(Session& session, const Table& table, std::vector<OutputFile>& files) {
+  Model& model = session.model;
+  Split split{&table, std::vector<uint32_t>(static_cast<size_t>(table.rows))};
+  for (size_t i = 0; i < split.rows.size(); ++i) split.rows[i] = static_cast<uint32_t>(i);
+  for (int64_t first = 0; first < table.rows; first += model.batch()) {
+    if (stop_signal() != 0) return Error{std::string("stopped by ") + stop_signal_name(), kStopped};
+    int64_t count = std::min(model.batch(), table.rows - first);
+    fill_batch(model, split, nullptr, first, count);
+    session.team->run(session.program().predict, model.arena());
+    for (OutputFile& output : files) {
+      size_t bytes = output.tensor->bytes / static_cast<uint64_t>(model.batch()) * static_cast<uint64_t>(count);
+      if (fwrite(model.data(*output.tensor), 1, bytes, output.file) != bytes) return cannot_write(output.path);
+    }
+  }
+  return Done{};
+}
+
+static Status close_outputs(std::vector<OutputFile>& files, Status status) {
+  for (OutputFile& output : files) {
+    std::string temporary = output.path + ".tmp";
+    bool closed = fclose(output.file) == 0;
+    if (status && (!closed || rename(temporary.c_str(), output.path.c_str()) != 0)) status = cannot_write(output.path);
+    if (!status) unlink(temporary.c_str());
+  }
+  return status;
+}
+
+Result<int> run_predict(Session& session) {
+  Model& model = session.model;
+  const Options& options = session.options;
+  if (session.program().predict.run == nullptr || model.inputs().empty())
+    return Error{"the model has no entry point `predict`"};
+  if (options.input.empty()) return Error{"predict needs `--input FILE.npy`", kUsage};
+  if (options.output.empty()) return Error{"predict needs `--output FILE.npy`", kUsage};
+  if (Status status = load_for_use(session); !status) return status.error();
+  Table table;
+  if (Status status = load_inputs(session, table); !status) return status.error();
+  std::vector<OutputFile> files;
+  Status status = open_outputs(session, table.rows, files);
+  if (status) status = run_rows(session, table, files);
+  status = close_outputs(files, std::move(status));
+  if (!status) return status.error();
+  for (const OutputFile& output : files)
+    session.progress.line(format("%s: %lld rows", output.path.c_str(), static_cast<long long>(table.rows)));
+  return int{kDone};
+}
+
+}  // namespace tarn::runtime

@@ -1,0 +1,43 @@
+// Times of kernels -> a Chrome/Perfetto trace and a table.  Source: "Trace Event Format", events of phase X.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "result.h"
+#include "tarn_abi.h"
+#include "team.h"
+
+namespace tarn::runtime {
+
+// Records the kernels of the first steps until its table is full: a trace of minutes is of use to nobody.
+class Profile {
+ public:
+  // `path` empty: off, and everything here does nothing.
+  Status start(const std::string& path);
+  bool on() const { return !path_.empty(); }
+  // Around one run of an entry point.
+  void begin(Team& team, const tarn_entry& entry, const char* name);
+  void end(Team& team);
+  Status write() const;
+  // One line per kernel: calls, milliseconds, share, GFLOP/s; slowest first.
+  std::string table() const;
+
+ private:
+  struct Span {
+    const char* name;
+    const tarn_kernel* kernel;  // null: a whole entry point
+    double start, seconds;
+  };
+  static void on_kernel(tarn_team* team, uint32_t kernel);
+
+  static constexpr size_t kMostSpans = 200000;  // about 30 MB of JSON
+  std::string path_;
+  std::vector<Span> spans_;
+  const tarn_entry* entry_ = nullptr;
+  const char* entry_name_ = "";
+  double entry_began_ = 0, kernel_began_ = 0, began_ = 0;
+};
+
+}  // namespace tarn::runtime

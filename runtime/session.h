@@ -1,0 +1,51 @@
+// What every command works with: the program, its arena, its config, its threads.
+#pragma once
+
+#include <memory>
+
+#include "config.h"
+#include "data/data.h"
+#include "model.h"
+#include "options.h"
+#include "profile.h"
+#include "progress.h"
+#include "run_state.h"
+#include "team.h"
+
+namespace tarn::runtime {
+
+struct Session {
+  const Options& options;
+  Model model;
+  RunConfig config;
+  std::unique_ptr<Team> team;
+  Progress progress;
+  Profile profile;
+
+  const tarn_program& program() const { return model.program(); }
+  const char* name() const { return model.program().name; }
+};
+
+// How a piece of work ended; a failure is an Error beside it.
+enum class Outcome { kComplete, kStopped };
+
+// Runs eval_step over a split, in order; exact weights for the last partial batch.  An error with kDiverged where the
+// loss is not finite.  `totals` is cleared first.
+Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals);
+
+// "loss 0.0812, accuracy 97.52 %  (10000 rows)"
+std::string totals_text(const Model& model, const Totals& totals);
+
+// The weights of --load, or NAME.safetensors.
+Status load_for_use(Session& session);
+
+// The commands; an exit code.
+Result<int> run_train(Session& session);
+Result<int> run_eval(Session& session);
+Result<int> run_predict(Session& session);
+Result<int> run_info(Session& session);
+
+// Everything main does: returns the exit code, errors are printed as "NAME: error: ...".
+int run_program(const tarn_program& program, int argc, const char* const* argv);
+
+}  // namespace tarn::runtime
