@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "ir/base/source.h"
+
 namespace tarn {
 
 // Why something failed.  `message` is lower case, states what was observed first, and ends without a period.
@@ -13,6 +15,7 @@ struct Error {
   std::string message;
   std::string rule = {};  // label of the violated rule, "contract.C2"; empty where there is none
   int operand = -1;       // which operand is at fault, or -1
+  Location location = {};  // of the op at fault, where there is one that knows its place
 };
 
 template <typename T>
