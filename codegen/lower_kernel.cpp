@@ -42,6 +42,33 @@ IndexExpression compose(const AffineIndex& map, const Indices& indices) {
   return result;
 }
 
+// Removes scalar code whose result nothing uses (positions that a constant was offered, say).  `used` marks the scalars
+// that later statements read.
+void remove_unused(Block& block, std::vector<bool>& used) {
+  for (size_t i = block.size(); i-- > 0;) {
+    bool keep = true;
+    std::visit(
+        [&](auto& node) {
+          using Node = std::decay_t<decltype(node)>;
+          if constexpr (std::is_same_v<Node, Store>) {
+            used[node.value] = true;
+          } else if constexpr (std::is_same_v<Node, ForLoop>) {
+            remove_unused(node.body, used);
+          } else {
+            keep = used[node.result];
+            if constexpr (std::is_same_v<Node, Compute>) {
+              for (ScalarIndex operand : node.operands) used[operand] = used[operand] || keep;
+            } else if constexpr (std::is_same_v<Node, ReduceLoop>) {
+              used[node.yield] = used[node.yield] || keep;
+              if (keep) remove_unused(node.body, used);
+            }
+          }
+        },
+        block[i].node);
+    if (!keep) block.erase(block.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+}
+
 // True where every op is elementwise over one shape (scalars aside): the kernel then runs over flat memory.
 bool is_flat(const Func& func) {
   const Shape& shape = func.type(func.results[0].value).shape;
@@ -75,6 +102,8 @@ class KernelLowering final : public ScalarEmitter {
     scopes_.emplace_back();
     domain();
     kernel_.body = std::move(scopes_[0].block);
+    std::vector<bool> used(kernel_.scalars.size(), false);
+    remove_unused(kernel_.body, used);
     return std::move(kernel_);
   }
 
@@ -159,8 +188,7 @@ class KernelLowering final : public ScalarEmitter {
   void store_results(const Indices& domain) {
     std::map<Shape, std::vector<size_t>> by_shape;
     for (size_t r = 0; r < func_.results.size(); ++r) by_shape[lowered_shape(func_.results[r].value)].push_back(r);
-    for (auto entry = by_shape.rbegin(); entry != by_shape.rend(); ++entry) {
-      const auto& [shape, results] = *entry;
+    for (const auto& [shape, results] : by_shape) {
       Indices indices = domain;
       for (size_t d = domain.size(); d < shape.size(); ++d) indices.push_back(plain(open_loop(shape[d])));
       std::vector<ScalarIndex> values;

@@ -99,21 +99,31 @@ std::string kernel_name(const Module& module, const Func& func, const std::strin
   return name;
 }
 
-// What the first stored value is called: a result of the function by its path, any other by its own name.
+// What a kernel is called after: the parameter it updates, else another result of the function, else the first value it
+// stores.
 std::string name_of_outputs(const Func& func, const FusionPlan& plan, const FusionGroup& group) {
   std::string name;
+  int best = 0;
   for (int index : group.ops) {
     ValueId value = func.ops[static_cast<size_t>(index)].result();
     if (!plan.is_stored[value.index]) continue;
+    auto consider = [&](int rank, const std::string& candidate) {
+      if (rank <= best) return;
+      best = rank;
+      name = candidate;
+    };
+    consider(1, func.name_of(value));
     for (const FuncResult& result : func.results) {
-      if (result.value == value) return result.name;
+      if (result.value == value) consider(result.role == Role::Param ? 3 : 2, result.name);
     }
-    if (name.empty()) name = func.name_of(value);
   }
   return name;
 }
 
 int64_t fuse_function(Module& module, Func& func) {
+  bool is_fused = std::any_of(func.ops.begin(), func.ops.end(),
+                              [](const Op& op) { return std::holds_alternative<Call>(op.def->body); });
+  if (is_fused) return 0;
   FusionPlan plan = plan_fusion(func);
   std::vector<int> defining = defining_ops(func);
   Func fused;

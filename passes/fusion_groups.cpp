@@ -34,6 +34,7 @@ class FusionPlanner {
     assign_roles();
     for (size_t i = 0; i < func_.ops.size(); ++i) sources_.push_back(find_sources(static_cast<int>(i)));
     for (size_t i = 0; i < func_.ops.size(); ++i) place(static_cast<int>(i));
+    sink_masks();
     inline_single_readers();
     return finish();
   }
@@ -210,7 +211,45 @@ class FusionPlanner {
     from.ops.clear();
   }
 
-  // Step 3: a group of elementwise ops with one reading group moves into it, if that computes no element twice.
+  // A mask (x > 0, say) that only another group reads is computed there from what it is made of, if that is in memory
+  // anyway: reading x again is cheaper than storing and reading the mask.
+  void sink_masks() {
+    for (size_t i = func_.ops.size(); i-- > 0;) {
+      int group = group_of_[i];
+      if (group < 0 || func_.type(func_.ops[i].result()).dtype != DType::Bool) continue;
+      if (groups_[static_cast<size_t>(group)].ops.size() < 2 || needs_memory_[func_.ops[i].result().index]) continue;
+      int reader = reader_of_mask(static_cast<int>(i));
+      if (reader >= 0) move_op(static_cast<int>(i), reader);
+    }
+  }
+
+  // The one other group that reads the mask and can hold it, or -1.
+  int reader_of_mask(int mask) const {
+    for (const FusionSource& source : sources_of(mask)) {
+      bool is_in_memory = defining_[source.value.index] < 0 || needs_memory_[source.value.index];
+      if (!is_in_memory) return -1;
+    }
+    ValueId value = func_.ops[static_cast<size_t>(mask)].result();
+    int reader = -1;
+    for (size_t op = 0; op < func_.ops.size(); ++op) {
+      for (const FusionSource& source : sources_of(static_cast<int>(op))) {
+        if (source.value != value || group_of_[op] < 0) continue;
+        bool is_same_point = source.prefix == func_.type(value).rank() && roles_[op] == FusionRole::Pointwise;
+        if (!is_same_point || group_of_[op] == group_of(value) || (reader >= 0 && reader != group_of_[op])) return -1;
+        reader = group_of_[op];
+      }
+    }
+    return reader;
+  }
+
+  void move_op(int op, int to) {
+    std::erase(groups_[static_cast<size_t>(group_of_[static_cast<size_t>(op)])].ops, op);
+    std::vector<int>& ops = groups_[static_cast<size_t>(to)].ops;
+    ops.insert(std::upper_bound(ops.begin(), ops.end(), op), op);
+    group_of_[static_cast<size_t>(op)] = to;
+  }
+
+  // Step 4: a group of elementwise ops with one reading group moves into it, if that computes no element twice.
   void inline_single_readers() {
     for (size_t g = groups_.size(); g-- > 0;) {
       FusionGroup& group = groups_[g];
@@ -307,6 +346,7 @@ class FusionPlanner {
 
   // Where a group stands in the original order: at its contract, else at its last op.
   int anchor_of(const FusionGroup& group) const {
+    if (group.kind == GroupKind::Scalars) return -1;
     for (int op : group.ops) {
       if (roles_[static_cast<size_t>(op)] == FusionRole::Contract) return op;
     }

@@ -1,0 +1,182 @@
+// Kernels, buffers and the arena as text.
+#include "driver/explain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "ir/op_def.h"
+#include "passes/memory_plan.h"
+
+namespace tarn {
+
+namespace {
+
+std::string with_unit(double value, std::string_view unit) {
+  static constexpr std::string_view kPrefixes[] = {"", "k", "M", "G", "T"};
+  size_t prefix = 0;
+  while (value >= 1000 && prefix + 1 < std::size(kPrefixes)) {
+    value /= 1000;
+    ++prefix;
+  }
+  return prefix == 0 ? fmt::format("{:.0f} {}", value, unit)
+                     : fmt::format("{:.3g} {}{}", value, kPrefixes[prefix], unit);
+}
+
+// "contract, 2 add, relu": the ops of a kernel in order of first appearance, free ones aside.
+std::string fused_ops(const Func& kernel) {
+  std::vector<std::pair<std::string_view, int>> counts;
+  for (const Op& op : kernel.ops) {
+    bool is_free = std::holds_alternative<View>(op.def->body) ||
+                   (std::holds_alternative<Generate>(op.def->body) && op.operands.empty());
+    if (is_free) continue;
+    auto known =
+        std::find_if(counts.begin(), counts.end(), [&](const auto& entry) { return entry.first == op.def->name; });
+    if (known == counts.end())
+      counts.push_back({op.def->name, 1});
+    else
+      ++known->second;
+  }
+  std::string out;
+  for (const auto& [name, count] : counts) {
+    out += out.empty() ? "" : ", ";
+    out += count == 1 ? std::string(name) : fmt::format("{} x {}", count, name);
+  }
+  return out.empty() ? "copy" : out;
+}
+
+// "mnist.tarn:7, 12; dense.tarn:3": where the fused ops come from.
+std::string source_lines(const Func& kernel) {
+  std::map<std::string, std::vector<uint32_t>> lines;
+  for (const Op& op : kernel.ops) {
+    if (!op.location.is_known()) continue;
+    std::vector<uint32_t>& of_file = lines[op.location.file];
+    if (std::find(of_file.begin(), of_file.end(), op.location.line) == of_file.end())
+      of_file.push_back(op.location.line);
+  }
+  std::string out;
+  for (auto& [file, numbers] : lines) {
+    std::sort(numbers.begin(), numbers.end());
+    out += fmt::format("{}{}:{}", out.empty() ? "" : "; ", file, fmt::join(numbers, ","));
+  }
+  return out;
+}
+
+// Where a stored value goes, which is why it is stored.
+std::string readers_of(const Func& func, ValueId value) {
+  for (const FuncResult& result : func.results) {
+    if (result.value == value) return fmt::format("result `{}`", result.name);
+  }
+  std::vector<std::string> readers;
+  for (const Op& op : func.ops) {
+    if (std::find(op.operands.begin(), op.operands.end(), value) == op.operands.end()) continue;
+    if (std::holds_alternative<View>(op.def->body))
+      readers.push_back(readers_of(func, op.result()));
+    else
+      readers.push_back(attr_string(op.attrs, "callee").substr(func.name.size() + 1));
+  }
+  return readers.empty() ? "nothing" : fmt::format("read by {}", fmt::join(readers, ", "));
+}
+
+void explain_call(std::string& out, const Module& module, const Func& func, const Op& op, const KernelCall& call,
+                  size_t number, const ExplainOptions& options) {
+  const Func& kernel = *module.find(attr_string(op.attrs, "callee"));
+  KernelCost cost = cost_of(call.kernel);
+  out += fmt::format("{:>3}  {}\n", number, kernel.name.substr(func.name.size() + 1));
+  out += fmt::format("     fuses   {}\n", fused_ops(kernel));
+  out += fmt::format("     work    {}, {} moved\n", with_unit(cost.flops, "FLOP"), with_unit(cost.bytes, "B"));
+  for (size_t i = 0; i < op.operands.size(); ++i) {
+    out += fmt::format("     reads   {:<24} {:<14} at {}\n", func.name_of(op.operands[i]),
+                       func.type(op.operands[i]).text(), call.buffer_offsets[i]);
+  }
+  for (size_t r = 0; r < op.results.size(); ++r) {
+    out += fmt::format("     stores  {:<24} {:<14} at {}, {}\n", func.name_of(op.results[r]),
+                       func.type(op.results[r]).text(), call.buffer_offsets[op.operands.size() + r],
+                       readers_of(func, op.results[r]));
+  }
+  std::string lines = source_lines(kernel);
+  if (!lines.empty()) out += fmt::format("     from    {}\n", lines);
+  if (options.loops) out += "\n" + print(call.kernel);
+  out += "\n";
+}
+
+void explain_entry(std::string& out, const Module& module, const ProgramEntry& entry, const ExplainOptions& options) {
+  const Func& func = *module.find(entry.name);
+  double flops = 0, bytes = 0;
+  for (const KernelCall& call : entry.calls) {
+    KernelCost cost = cost_of(call.kernel);
+    flops += cost.flops;
+    bytes += cost.bytes;
+  }
+  out += fmt::format("{}: {} kernels, {}, {} moved\n\n", entry.name, entry.calls.size(), with_unit(flops, "FLOP"),
+                     with_unit(bytes, "B"));
+  size_t number = 0;
+  for (const Op& op : func.ops) {
+    if (!std::holds_alternative<Call>(op.def->body)) continue;
+    explain_call(out, module, func, op, entry.calls[number], number + 1, options);
+    ++number;
+    if (static_cast<int>(number) == entry.check_loss_after) out += "     (the loss is checked here)\n\n";
+  }
+  for (const ArenaCopy& copy : entry.copies) {
+    out += fmt::format("     copies  {} B from {} to {}\n", copy.bytes, copy.from, copy.to);
+  }
+}
+
+void explain_arena(std::string& out, const Program& program) {
+  std::map<Role, std::pair<size_t, uint64_t>> by_role;
+  for (const ProgramTensor& tensor : program.tensors) {
+    ++by_role[tensor.role].first;
+    by_role[tensor.role].second += static_cast<uint64_t>(tensor.type.bytes());
+  }
+  out += fmt::format("arena: {} bytes, aligned to {}\n", program.arena_bytes, kArenaAlignment);
+  for (const auto& [role, total] : by_role) {
+    out += fmt::format("  {:<12} {:>4} tensor{} {:>12} B\n", role_name(role), total.first, total.first == 1 ? " " : "s",
+                       total.second);
+  }
+  out +=
+      fmt::format("  {:<12} {:>4}         {:>12} B\n", "scratch", "", program.arena_bytes - program.persistent_bytes);
+}
+
+}  // namespace
+
+std::string explain(const Module& module, const Program& program, const ExplainOptions& options) {
+  std::string out;
+  for (const ProgramEntry& entry : program.entries) {
+    if (options.entry.empty() || options.entry == entry.name) explain_entry(out, module, entry, options);
+  }
+  explain_arena(out, program);
+  return out;
+}
+
+std::string dot_graph(const Module& module) {
+  std::string out =
+      fmt::format("digraph {} {{\n  rankdir=TB; node [shape=box, fontname=\"monospace\"];\n", quoted(module.name));
+  for (const Func& func : module.funcs) {
+    if (func.kind != FuncKind::Entry) continue;
+    out += fmt::format("  subgraph {} {{ label={};\n", quoted("cluster_" + func.name), quoted(func.name));
+    std::vector<int> defining = defining_ops(func);
+    auto node = [&](ValueId value) {
+      int op = defining[value.index];
+      return op < 0 ? quoted(func.name + "/%" + func.name_of(value)) : quoted(fmt::format("{}/{}", func.name, op));
+    };
+    for (const Argument& arg : func.args) {
+      out += fmt::format("    {} [label={}, shape=ellipse];\n", node(arg.value),
+                         quoted(fmt::format("{}\\n{}", func.name_of(arg.value), func.type(arg.value).text())));
+    }
+    for (size_t i = 0; i < func.ops.size(); ++i) {
+      const Op& op = func.ops[i];
+      auto callee = op.attrs.find("callee");
+      std::string label = callee == op.attrs.end() ? std::string(op.def->name) : std::get<std::string>(callee->second);
+      out += fmt::format("    {} [label={}];\n", quoted(fmt::format("{}/{}", func.name, i)), quoted(label));
+      for (ValueId operand : op.operands) {
+        out += fmt::format("    {} -> {} [label={}];\n", node(operand), quoted(fmt::format("{}/{}", func.name, i)),
+                           quoted(func.type(operand).text()));
+      }
+    }
+    out += "  }\n";
+  }
+  return out + "}\n";
+}
+
+}  // namespace tarn

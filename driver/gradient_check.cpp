@@ -1,0 +1,199 @@
+// Gradients by autodiff against central differences of the loss.
+#include "driver/gradient_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <random>
+
+#include "ir/builder.h"
+#include "ir/interpret.h"
+#include "ir/op_def.h"
+#include "passes/pipeline.h"
+
+namespace tarn {
+
+namespace {
+
+PipelineResult run_pass(Module& module, std::string name) {
+  PipelineOptions options;
+  options.passes = {std::move(name)};
+  return run_pipeline(module, options);
+}
+
+constexpr double kStep = 1e-5;  // h of (f(p + h v) - f(p - h v)) / 2h; |v| = 1
+constexpr int kDirections = 3;
+
+// train_step cut at its first `grad`: the same arguments; results are the loss and each gradient that was asked for.
+struct GradientFunction {
+  Module module;
+  std::vector<ValueId> targets;  // arguments of @gradients that have a gradient, in order of its results after the loss
+};
+
+Result<GradientFunction> gradient_function(const Module& source) {
+  const Func* step = source.find("train_step");
+  if (!step) return Error{"the model has no `train` block, so there is no loss to differentiate", "check.train"};
+  auto gradient = std::find_if(step->ops.begin(), step->ops.end(),
+                               [](const Op& op) { return std::holds_alternative<Gradient>(op.def->body); });
+  for (auto op = step->ops.begin(); op != step->ops.end();
+       ++op) {  // the optimizer's is the last; others are the model's
+    if (std::holds_alternative<Gradient>(op->def->body)) gradient = op;
+  }
+  if (gradient == step->ops.end()) return Error{"the model computes no gradient", "check.gradient"};
+  GradientFunction made;
+  Func func = *step;
+  func.name = "gradients";
+  func.kind = FuncKind::Body;
+  func.ops.resize(static_cast<size_t>(gradient - step->ops.begin()) + 1);
+  func.results.clear();
+  for (Argument& arg : func.args) arg.role = Role::None;
+  func.results.push_back({gradient->operands[0], "loss", Role::None});
+  for (size_t i = 0; i < gradient->results.size(); ++i) {
+    made.targets.push_back(gradient->operands[i + 1]);
+    func.results.push_back({gradient->results[i], fmt::format("d.{}", i), Role::None});
+  }
+  made.module.name = source.name;
+  made.module.funcs.push_back(std::move(func));
+  PipelineResult result = run_pass(made.module, "autodiff");
+  if (!result.ok()) return result.errors.front();
+  return made;
+}
+
+// Class counts by input name, from the records of the data.
+int64_t classes_of(const Module& module, const std::string& input) {
+  const Record* record = module.find_record("input", input);
+  if (!record) return 0;
+  auto found = record->attrs.find("classes");
+  const int64_t* held = found == record->attrs.end() ? nullptr : std::get_if<int64_t>(&found->second);
+  return held ? *held : 0;
+}
+
+// A made-up batch and the settings of a first step.
+Tensor made_up(const Module& source, const Func& step, const Argument& arg, uint64_t seed, std::mt19937_64& random) {
+  const Type& type = step.type(arg.value);
+  Tensor tensor{type, std::vector<double>(static_cast<size_t>(type.elements()), 0.0)};
+  switch (arg.role) {
+    case Role::Hyper:
+      tensor.data.assign(1, arg.initial);
+      break;
+    case Role::Seed:
+      tensor.data.assign(1, static_cast<double>(seed));
+      break;
+    case Role::TotalSteps:
+      tensor.data.assign(1, 1000);
+      break;
+    case Role::Input: {
+      int64_t classes = classes_of(source, step.name_of(arg.value));
+      std::uniform_real_distribution<double> uniform(0, 1);
+      for (double& value : tensor.data) {
+        double drawn = uniform(random);
+        if (classes > 0)
+          value = std::floor(drawn * static_cast<double>(classes));
+        else if (type.dtype == DType::U8)
+          value = std::floor(drawn * 256);
+        else
+          value = drawn * 2 - 1;
+      }
+      break;
+    }
+    default:
+      break;
+  }
+  if (arg.role == Role::Count) {
+    int64_t batch = 1;
+    for (const Argument& other : step.args) {
+      if (other.role == Role::Input && step.type(other.value).rank() > 0) batch = step.type(other.value).shape[0];
+    }
+    tensor.data.assign(1, static_cast<double>(batch));
+  }
+  return tensor;
+}
+
+Result<std::vector<Tensor>> make_arguments(const Module& source, const Func& step, uint64_t seed,
+                                           std::mt19937_64& random) {
+  std::map<std::string, Tensor> initial;
+  if (const Func* init = source.find("init")) {
+    std::vector<Tensor> args;
+    for (const Argument& arg : init->args) args.push_back(made_up(source, *init, arg, seed, random));
+    Result<std::vector<Tensor>> results = interpret(source, *init, std::move(args));
+    if (!results) return results.error();
+    for (size_t i = 0; i < results->size(); ++i) initial[init->results[i].name] = std::move((*results)[i]);
+  }
+  std::vector<Tensor> args;
+  for (const Argument& arg : step.args) {
+    auto found = initial.find(step.name_of(arg.value));
+    args.push_back(found != initial.end() ? found->second : made_up(source, step, arg, seed, random));
+  }
+  return args;
+}
+
+std::vector<double> random_direction(size_t size, std::mt19937_64& random) {
+  std::normal_distribution<double> normal;
+  std::vector<double> direction(size);
+  double square = 0;
+  for (double& value : direction) {
+    value = normal(random);
+    square += value * value;
+  }
+  for (double& value : direction) value /= std::sqrt(square);
+  return direction;
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+}  // namespace
+
+Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_t seed) {
+  Result<GradientFunction> made = gradient_function(module);
+  if (!made) return made.error();
+  const Func& step = *module.find("train_step");
+  const Func& gradients = *made->module.find("gradients");
+  std::mt19937_64 random(seed);
+  Result<std::vector<Tensor>> args = make_arguments(module, step, seed, random);
+  if (!args) return args.error();
+  Result<std::vector<Tensor>> exact = interpret(made->module, gradients, *args);
+  if (!exact) return exact.error();
+  // The loss alone, for the differences: its gradients need not be computed again and again.
+  Module loss_only = made->module;
+  loss_only.funcs[0].results.resize(1);
+  if (PipelineResult result = run_pass(loss_only, "dce"); !result.ok()) return result.errors.front();
+
+  std::vector<GradientCheck> checks;
+  for (size_t t = 0; t < made->targets.size(); ++t) {
+    size_t position = 0;
+    while (gradients.args[position].value != made->targets[t] && position + 1 < gradients.args.size()) ++position;
+    if (gradients.args[position].value != made->targets[t]) continue;  // a target that is no argument
+    const std::vector<double>& gradient = (*exact)[t + 1].data;
+    GradientCheck check{step.name_of(made->targets[t]), std::sqrt(dot(gradient, gradient)), 0, 0};
+    for (int n = 0; n < kDirections && !gradient.empty(); ++n) {
+      std::vector<double> direction = random_direction(gradient.size(), random);
+      double losses[2];
+      for (int side = 0; side < 2; ++side) {
+        std::vector<Tensor> moved = *args;
+        double distance = side == 0 ? kStep : -kStep;
+        for (size_t i = 0; i < direction.size(); ++i) moved[position].data[i] += distance * direction[i];
+        Result<std::vector<Tensor>> loss = interpret(loss_only, loss_only.funcs[0], std::move(moved));
+        if (!loss) return loss.error();
+        losses[side] = (*loss)[0].data[0];
+      }
+      double numeric = (losses[0] - losses[1]) / (2 * kStep);
+      double analytic = dot(gradient, direction);
+      // A random direction sees about |gradient| / sqrt(size) of it; the error is judged against that, so that a
+      // direction that happens to be orthogonal does not blow it up.
+      double scale = std::max(std::abs(analytic), check.norm / std::sqrt(static_cast<double>(gradient.size())));
+      double error = std::abs(numeric - analytic) / std::max(scale, 1e-9);
+      check.relative_error = std::isfinite(error) ? std::max(check.relative_error, error) : error;
+      ++check.directions;
+    }
+    checks.push_back(std::move(check));
+  }
+  return checks;
+}
+
+}  // namespace tarn
