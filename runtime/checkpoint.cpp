@@ -24,7 +24,8 @@ struct Content {
   tarn_st_content view() {
     return {this, tensors.size(),
             [](void* user, size_t i, tarn_st_tensor* out) { *out = static_cast<Content*>(user)->tensors[i]; },
-            pairs.size(), [](void* user, size_t i, tarn_st_pair* out) {
+            pairs.size(),
+            [](void* user, size_t i, tarn_st_pair* out) {
               const auto& [key, value] = static_cast<Content*>(user)->pairs[i];
               snprintf(out->key, sizeof out->key, "%s", key.c_str());
               snprintf(out->value, sizeof out->value, "%s", value.c_str());
@@ -32,8 +33,12 @@ struct Content {
   }
 };
 
-static bool is_saved(const tarn_tensor& tensor) { return tensor.role <= TARN_SLOT; }
-static bool is_weight(const tarn_tensor& tensor) { return tensor.role == TARN_PARAM || tensor.role == TARN_STATE; }
+static bool is_saved(const tarn_tensor& tensor) {
+  return tensor.role <= TARN_SLOT;
+}
+static bool is_weight(const tarn_tensor& tensor) {
+  return tensor.role == TARN_PARAM || tensor.role == TARN_STATE;
+}
 
 static tarn_st_tensor entry_of(const tarn_tensor& tensor, const char* prefix, const void* data) {
   return {prefix, tensor.name, tensor.dtype, tensor.rank, tensor.shape, data, tensor.bytes};
@@ -95,7 +100,9 @@ Status save_checkpoint(const std::string& path, Model& model, const RunState& st
 
 using Entry = CheckpointFile::Entry;
 
-static bool has_prefix(const std::string& name, const char* prefix) { return name.rfind(prefix, 0) == 0; }
+static bool has_prefix(const std::string& name, const char* prefix) {
+  return name.rfind(prefix, 0) == 0;
+}
 
 static std::string type_text(const std::string& dtype, const std::vector<int64_t>& shape) {
   return dtype + shape_text(shape.data(), static_cast<uint32_t>(shape.size()));
@@ -123,8 +130,8 @@ static std::vector<std::string> differences(const CheckpointFile& file, const Mo
     bool known = model.find(TARN_PARAM, entry.name) != nullptr || model.find(TARN_STATE, entry.name) != nullptr ||
                  model.find(TARN_SLOT, entry.name) != nullptr;
     if (!known)
-      lines.push_back(format("`%s` %s is not in the model", entry.name.c_str(),
-                             type_text(entry.dtype, entry.shape).c_str()));
+      lines.push_back(
+          format("`%s` %s is not in the model", entry.name.c_str(), type_text(entry.dtype, entry.shape).c_str()));
   }
   return lines;
 }
@@ -180,8 +187,9 @@ class StateReader {
   void wrong(const std::string& key) {
     if (!error_.empty()) return;
     error_ = file_.path() + ": " +
-             (file_.metadata(key).empty() ? "lacks the metadata `" + key + "`: it holds weights, but no run to go on "
-                                                                          "with (`--load` starts a new run from them)"
+             (file_.metadata(key).empty() ? "lacks the metadata `" + key +
+                                                "`: it holds weights, but no run to go on "
+                                                "with (`--load` starts a new run from them)"
                                           : "the metadata `" + key + "` is malformed: " + file_.metadata(key));
   }
   const std::string& error() const { return error_; }
@@ -194,7 +202,8 @@ class StateReader {
 static std::string read_state(const CheckpointFile& file, Model& model, RunState& state, int64_t* step) {
   StateReader reader(file);
   if (!file.metadata("tarn.format").empty() && file.metadata("tarn.format") != kFormat)
-    return file.path() + ": has the checkpoint format " + file.metadata("tarn.format") + ", this program reads " + kFormat;
+    return file.path() + ": has the checkpoint format " + file.metadata("tarn.format") + ", this program reads " +
+           kFormat;
   *step = reader.integer("tarn.step", 0);
   state.epoch = reader.integer("tarn.epoch", 0);
   state.cursor = reader.integer("tarn.cursor", 0);

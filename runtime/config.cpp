@@ -41,8 +41,10 @@ class Object {
     SplitConfig split;
     const Json* value = find(key);
     if (value == nullptr) return split;
-    if (value->is_string()) split.pattern = value->get<std::string>();
-    else if (value->is_number()) split.fraction = value->get<double>();
+    if (value->is_string())
+      split.pattern = value->get<std::string>();
+    else if (value->is_number())
+      split.fraction = value->get<double>();
     if (!value->is_string() && !(value->is_number() && split.fraction >= 0 && split.fraction < 1))
       wrong(key, "a file pattern or a fraction below 1");
     return split;
@@ -70,8 +72,10 @@ static InputConfig read_input(const Json& json, std::string& error) {
   if (const Json* names = object.find("names")) {
     if (!names->is_array()) object.wrong("names", "a list of strings");
     for (const Json& name : *names) {
-      if (name.is_string()) input.names.push_back(name.get<std::string>());
-      else object.wrong("names", "a list of strings");
+      if (name.is_string())
+        input.names.push_back(name.get<std::string>());
+      else
+        object.wrong("names", "a list of strings");
     }
   }
   return input;
@@ -82,24 +86,32 @@ static DataConfig read_data(const Json& json, std::string& error) {
   DataConfig data;
   data.name = object.text("name", "data");
   std::string kind = object.text("format", "");
-  if (kind == "idx") data.format = DataFormat::kIdx;
-  else if (kind == "csv") data.format = DataFormat::kCsv;
-  else if (kind == "npy") data.format = DataFormat::kNpy;
-  else object.wrong("format", "one of idx, csv, npy");
+  if (kind == "idx")
+    data.format = DataFormat::kIdx;
+  else if (kind == "csv")
+    data.format = DataFormat::kCsv;
+  else if (kind == "npy")
+    data.format = DataFormat::kNpy;
+  else
+    object.wrong("format", "one of idx, csv, npy");
   data.train = object.text("train", "");
   data.test = object.split("test");
   data.valid = object.split("valid");
   if (const Json* header = object.find("header")) {
     using Header = DataConfig::Header;
-    if (header->is_boolean()) data.header = header->get<bool>() ? Header::kYes : Header::kNo;
-    else if (*header != "auto") object.wrong("header", "true, false or \"auto\"");
+    if (header->is_boolean())
+      data.header = header->get<bool>() ? Header::kYes : Header::kNo;
+    else if (*header != "auto")
+      object.wrong("header", "true, false or \"auto\"");
   }
   std::string separator = object.text("separator", "");
   if (separator.size() > 1) object.wrong("separator", "one character");
   if (!separator.empty()) data.separator = separator[0];
   if (const Json* inputs = object.find("inputs")) {
-    if (!inputs->is_array()) object.wrong("inputs", "a list");
-    else for (const Json& input : *inputs) data.inputs.push_back(read_input(input, error));
+    if (!inputs->is_array())
+      object.wrong("inputs", "a list");
+    else
+      for (const Json& input : *inputs) data.inputs.push_back(read_input(input, error));
   }
   return data;
 }

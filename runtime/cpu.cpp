@@ -44,9 +44,12 @@ static int has_feature(std::string_view name) {
 Status check_cpu(const char* needed) {
 #if defined(__x86_64__)
   std::string list;
-  if (strcmp(needed, "x86-64-v3") == 0) list = "avx2,fma,bmi,bmi2";
-  else if (strcmp(needed, "x86-64-v4") == 0) list = "avx2,fma,bmi,bmi2,avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
-  else if (strncmp(needed, "native:", 7) == 0) list = needed + 7;
+  if (strcmp(needed, "x86-64-v3") == 0)
+    list = "avx2,fma,bmi,bmi2";
+  else if (strcmp(needed, "x86-64-v4") == 0)
+    list = "avx2,fma,bmi,bmi2,avx512f,avx512bw,avx512cd,avx512dq,avx512vl";
+  else if (strncmp(needed, "native:", 7) == 0)
+    list = needed + 7;
   __builtin_cpu_init();
   std::string missing;
   for (size_t at = 0; at < list.size();) {

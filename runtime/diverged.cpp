@@ -19,7 +19,9 @@ static double value_at(const unsigned char* data, uint32_t dtype, int64_t elemen
   return static_cast<double>(value);
 }
 
-static const char* kind_text(double value) { return std::isnan(value) ? "NaN" : value > 0 ? "infinity" : "-infinity"; }
+static const char* kind_text(double value) {
+  return std::isnan(value) ? "NaN" : value > 0 ? "infinity" : "-infinity";
+}
 
 static std::string find_bad_input(const Model& model, const BatchOrigin& origin) {
   for (const tarn_tensor* input : model.inputs()) {
@@ -40,8 +42,7 @@ std::string find_bad_parameter(const Model& model) {
   for (uint32_t i = 0; i < model.program().tensor_count; ++i) {
     const tarn_tensor& tensor = model.program().tensors[i];
     if (tensor.role > TARN_SLOT) continue;
-    int64_t element =
-        first_not_finite(model.data(tensor), tensor.dtype, static_cast<uint64_t>(element_count(tensor)));
+    int64_t element = first_not_finite(model.data(tensor), tensor.dtype, static_cast<uint64_t>(element_count(tensor)));
     if (element < 0) continue;
     return format("%s `%s` holds %s (element %lld)", kRoles[tensor.role], tensor.name,
                   kind_text(value_at(model.data(tensor), tensor.dtype, element)), static_cast<long long>(element));
@@ -97,8 +98,9 @@ static std::string hit_text(const Search::Hit& hit) {
 std::string explain_divergence(Model& model, const tarn_entry& entry, const BatchOrigin& origin) {
   if (std::string bad = find_bad_input(model, origin); !bad.empty()) return bad;
   if (std::string bad = find_bad_parameter(model); !bad.empty())
-    return bad + " already before this step: the update of the step before made it (a smaller learning rate, or "
-                 "`clip_norm`, may help)";
+    return bad +
+           " already before this step: the update of the step before made it (a smaller learning rate, or "
+           "`clip_norm`, may help)";
   Search search{&model, &entry, {}, {}};
   tarn_team alone{0, 1, nullptr, look, &search};
   entry.run(model.arena(), &alone);

@@ -10,21 +10,36 @@ typedef char instance_fits_its_head[sizeof(struct tarn_instance) <= TARN_INSTANC
 
 const char* tarn_result_text(tarn_result result) {
   switch (result) {
-    case TARN_OK: return "done";
-    case TARN_DIVERGED: return "the loss is not finite";
-    case TARN_ERROR_NULL: return "an argument is NULL";
-    case TARN_ERROR_VERSION: return "struct_size or the program's ABI version is not known to this library";
-    case TARN_ERROR_SIZE: return "a block of memory has the wrong number of bytes";
-    case TARN_ERROR_ALIGNMENT: return "the memory is not aligned as the model needs";
-    case TARN_ERROR_NAME: return "the model has no tensor of that name, index or kind";
-    case TARN_ERROR_INSTANCE: return "not an instance of this model";
-    case TARN_ERROR_NOT_READY: return "the parameters are not made yet: call init or load first";
-    case TARN_ERROR_INPUT: return "an input is not set, or the inputs have different numbers of rows";
-    case TARN_ERROR_NO_ENTRY: return "the model has no such entry point";
-    case TARN_ERROR_VALUE: return "a number is out of range";
-    case TARN_ERROR_IO: return "a read or write callback failed";
-    case TARN_ERROR_FORMAT: return "not a safetensors file, or a damaged one";
-    case TARN_ERROR_FOREIGN: return "the file belongs to another model";
+    case TARN_OK:
+      return "done";
+    case TARN_DIVERGED:
+      return "the loss is not finite";
+    case TARN_ERROR_NULL:
+      return "an argument is NULL";
+    case TARN_ERROR_VERSION:
+      return "struct_size or the program's ABI version is not known to this library";
+    case TARN_ERROR_SIZE:
+      return "a block of memory has the wrong number of bytes";
+    case TARN_ERROR_ALIGNMENT:
+      return "the memory is not aligned as the model needs";
+    case TARN_ERROR_NAME:
+      return "the model has no tensor of that name, index or kind";
+    case TARN_ERROR_INSTANCE:
+      return "not an instance of this model";
+    case TARN_ERROR_NOT_READY:
+      return "the parameters are not made yet: call init or load first";
+    case TARN_ERROR_INPUT:
+      return "an input is not set, or the inputs have different numbers of rows";
+    case TARN_ERROR_NO_ENTRY:
+      return "the model has no such entry point";
+    case TARN_ERROR_VALUE:
+      return "a number is out of range";
+    case TARN_ERROR_IO:
+      return "a read or write callback failed";
+    case TARN_ERROR_FORMAT:
+      return "not a safetensors file, or a damaged one";
+    case TARN_ERROR_FOREIGN:
+      return "the file belongs to another model";
   }
   return "an unknown result code";
 }

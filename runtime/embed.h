@@ -18,20 +18,20 @@ typedef struct tarn_instance tarn_instance;
 
 typedef enum tarn_result {
   TARN_OK = 0,
-  TARN_DIVERGED = 1,          /* the loss is not finite; parameters are as before the step */
-  TARN_ERROR_NULL = -1,       /* an argument that must not be NULL is NULL */
-  TARN_ERROR_VERSION = -2,    /* struct_size or the program's ABI version is not known here */
-  TARN_ERROR_SIZE = -3,       /* a block of memory or data has the wrong number of bytes */
-  TARN_ERROR_ALIGNMENT = -4,  /* the memory is not aligned as needed */
-  TARN_ERROR_NAME = -5,       /* no tensor of that name, index or kind */
-  TARN_ERROR_INSTANCE = -6,   /* not an instance, or of another model */
-  TARN_ERROR_NOT_READY = -7,  /* neither tarn_init nor tarn_load has made the parameters */
-  TARN_ERROR_INPUT = -8,      /* an input is not set, or inputs have different numbers of rows */
-  TARN_ERROR_NO_ENTRY = -9,   /* the model has no such entry point (a model without `train` cannot train) */
-  TARN_ERROR_VALUE = -10,     /* a number is out of range */
-  TARN_ERROR_IO = -11,        /* a callback failed */
-  TARN_ERROR_FORMAT = -12,    /* not a safetensors file, or damaged */
-  TARN_ERROR_FOREIGN = -13    /* the file belongs to another model: a tensor is missing or has another shape */
+  TARN_DIVERGED = 1,         /* the loss is not finite; parameters are as before the step */
+  TARN_ERROR_NULL = -1,      /* an argument that must not be NULL is NULL */
+  TARN_ERROR_VERSION = -2,   /* struct_size or the program's ABI version is not known here */
+  TARN_ERROR_SIZE = -3,      /* a block of memory or data has the wrong number of bytes */
+  TARN_ERROR_ALIGNMENT = -4, /* the memory is not aligned as needed */
+  TARN_ERROR_NAME = -5,      /* no tensor of that name, index or kind */
+  TARN_ERROR_INSTANCE = -6,  /* not an instance, or of another model */
+  TARN_ERROR_NOT_READY = -7, /* neither tarn_init nor tarn_load has made the parameters */
+  TARN_ERROR_INPUT = -8,     /* an input is not set, or inputs have different numbers of rows */
+  TARN_ERROR_NO_ENTRY = -9,  /* the model has no such entry point (a model without `train` cannot train) */
+  TARN_ERROR_VALUE = -10,    /* a number is out of range */
+  TARN_ERROR_IO = -11,       /* a callback failed */
+  TARN_ERROR_FORMAT = -12,   /* not a safetensors file, or damaged */
+  TARN_ERROR_FOREIGN = -13   /* the file belongs to another model: a tensor is missing or has another shape */
 } tarn_result;
 
 /* One line of English, static. */

@@ -31,7 +31,9 @@ static inline int tarn_is_instance(const tarn_instance* instance) {
 }
 
 /* PARAM, STATE and SLOT: what a checkpoint holds. */
-static inline int tarn_is_saved(const tarn_tensor* tensor) { return tensor->role <= TARN_SLOT; }
+static inline int tarn_is_saved(const tarn_tensor* tensor) {
+  return tensor->role <= TARN_SLOT;
+}
 
 /* The `index`-th tensor of a role; NULL where there is none. */
 const tarn_tensor* tarn_nth_of_role(const tarn_program* program, uint32_t role, uint32_t index);

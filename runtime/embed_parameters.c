@@ -95,11 +95,21 @@ static void content_pair(void* user, size_t index, tarn_st_pair* out) {
   static const char* const keys[] = {"tarn.format", "tarn.model", "tarn.model_hash", "tarn.step", "tarn.seed"};
   copy_text(out->key, sizeof out->key, keys[index]);
   switch (index) {
-    case 0: copy_text(out->value, sizeof out->value, "1"); break;
-    case 1: copy_text(out->value, sizeof out->value, instance->program->name); break;
-    case 2: copy_text(out->value, sizeof out->value, instance->program->hash); break;
-    case 3: number_text(out->value, tarn_get_scalar(instance, TARN_STEP, 0)); break;
-    default: number_text(out->value, instance->seed); break;
+    case 0:
+      copy_text(out->value, sizeof out->value, "1");
+      break;
+    case 1:
+      copy_text(out->value, sizeof out->value, instance->program->name);
+      break;
+    case 2:
+      copy_text(out->value, sizeof out->value, instance->program->hash);
+      break;
+    case 3:
+      number_text(out->value, tarn_get_scalar(instance, TARN_STEP, 0));
+      break;
+    default:
+      number_text(out->value, instance->seed);
+      break;
   }
 }
 

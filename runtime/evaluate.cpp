@@ -22,9 +22,9 @@ Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals) {
     int32_t code = session.team->run(entry, model.arena());
     session.profile.end(*session.team);
     if (code != 0)
-      return Error{"the loss is not finite in evaluation: " +
-                       explain_divergence(model, entry, {&split, nullptr, first, count}),
-                   kDiverged};
+      return Error{
+          "the loss is not finite in evaluation: " + explain_divergence(model, entry, {&split, nullptr, first, count}),
+          kDiverged};
     totals.add(model, count);
   }
   return Outcome::kComplete;
@@ -54,8 +54,8 @@ Result<int> run_eval(Session& session) {
   if (!config.data->test.exists()) want = Want::kAll;
   Result<DataSets> data = load_data(*config.data, session.model, session.options.data, want);
   if (!data) return data.error();
-  std::string name = !wanted.empty()            ? wanted
-                     : config.data->test.exists() ? "test"
+  std::string name = !wanted.empty()               ? wanted
+                     : config.data->test.exists()  ? "test"
                      : config.data->valid.exists() ? "valid"
                                                    : "train";
   const Split* split = name == "test" ? &data->test : name == "valid" ? &data->valid : &data->train;

@@ -10,7 +10,9 @@ namespace tarn::runtime {
 
 Event::Event(const char* name) : text_("{\"event\":" + json_string(name)) {}
 
-void Event::key(const std::string& name) { text_ += "," + json_string(name) + ":"; }
+void Event::key(const std::string& name) {
+  text_ += "," + json_string(name) + ":";
+}
 
 Event& Event::add(const std::string& name, const std::string& text) {
   key(name);

@@ -17,7 +17,9 @@
 
 namespace tarn::runtime {
 
-Bytes::Bytes(Bytes&& other) noexcept { *this = std::move(other); }
+Bytes::Bytes(Bytes&& other) noexcept {
+  *this = std::move(other);
+}
 
 Bytes& Bytes::operator=(Bytes&& other) noexcept {
   std::swap(data_, other.data_);
@@ -26,7 +28,9 @@ Bytes& Bytes::operator=(Bytes&& other) noexcept {
   return *this;
 }
 
-Bytes::~Bytes() { free(data_); }
+Bytes::~Bytes() {
+  free(data_);
+}
 
 bool Bytes::resize(size_t size) {
   if (size > capacity_) {
@@ -55,7 +59,9 @@ struct ByteSource::Inflater {
 };
 
 ByteSource::ByteSource() = default;
-ByteSource::ByteSource(ByteSource&& other) noexcept { *this = std::move(other); }
+ByteSource::ByteSource(ByteSource&& other) noexcept {
+  *this = std::move(other);
+}
 
 ByteSource& ByteSource::operator=(ByteSource&& other) noexcept {
   std::swap(path_, other.path_);
@@ -132,8 +138,7 @@ Result<size_t> ByteSource::read_packed(unsigned char* bytes, size_t count) {
 }
 
 Result<size_t> ByteSource::read(void* bytes, size_t count) {
-  Result<size_t> got =
-      inflater_ ? read_packed(static_cast<unsigned char*>(bytes), count) : read_raw(bytes, count);
+  Result<size_t> got = inflater_ ? read_packed(static_cast<unsigned char*>(bytes), count) : read_raw(bytes, count);
   if (got) position_ += *got;
   return got;
 }
@@ -168,7 +173,9 @@ bool is_directory(const std::string& path) {
   return stat(path.c_str(), &facts) == 0 && S_ISDIR(facts.st_mode);
 }
 
-bool file_exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+bool file_exists(const std::string& path) {
+  return access(path.c_str(), F_OK) == 0;
+}
 
 std::string join_path(const std::string& directory, const std::string& name) {
   if (directory.empty() || directory == "." || (!name.empty() && name[0] == '/')) return name;

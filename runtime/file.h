@@ -48,7 +48,7 @@ class ByteSource {
   Status expect_end();
 
   const std::string& path() const { return path_; }
-  uint64_t position() const { return position_; }  // in the unpacked bytes
+  uint64_t position() const { return position_; }      // in the unpacked bytes
   uint64_t most_bytes() const { return most_bytes_; }  // no more than this can come
 
  private:

@@ -19,7 +19,9 @@ typedef struct tarn_hash {
   unsigned char pending[32]; /* the last total % 32 bytes */
 } tarn_hash;
 
-static inline uint64_t tarn_hash_rotate(uint64_t x, int bits) { return (x << bits) | (x >> (64 - bits)); }
+static inline uint64_t tarn_hash_rotate(uint64_t x, int bits) {
+  return (x << bits) | (x >> (64 - bits));
+}
 
 static inline uint64_t tarn_hash_round(uint64_t lane, uint64_t input) {
   return tarn_hash_rotate(lane + input * TARN_XXH_2, 31) * TARN_XXH_1;

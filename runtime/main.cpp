@@ -3,4 +3,6 @@
 
 extern "C" const tarn_program tarn_model_program;
 
-int main(int argc, char** argv) { return tarn::runtime::run_program(tarn_model_program, argc, argv); }
+int main(int argc, char** argv) {
+  return tarn::runtime::run_program(tarn_model_program, argc, argv);
+}

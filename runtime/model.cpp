@@ -35,9 +35,9 @@ Result<Model> Model::create(const tarn_program& program) {
   model.mapped_bytes_ = program.arena_bytes + program.arena_alignment;
   void* memory = mmap(nullptr, model.mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
-    return Error{format("cannot map the arena of %llu bytes: %s",
-                        static_cast<unsigned long long>(program.arena_bytes), strerror(errno))};
-  model.arena_ = static_cast<unsigned char*>(memory);  // page-aligned, and zero
+    return Error{format("cannot map the arena of %llu bytes: %s", static_cast<unsigned long long>(program.arena_bytes),
+                        strerror(errno))};
+  model.arena_ = static_cast<unsigned char*>(memory);   // page-aligned, and zero
   madvise(memory, model.mapped_bytes_, MADV_HUGEPAGE);  // a hint; it may fail
   for (uint32_t i = 0; i < program.tensor_count; ++i) {
     const tarn_tensor& tensor = program.tensors[i];
@@ -66,7 +66,9 @@ const tarn_tensor* Model::find(tarn_role role, std::string_view name) const {
   return nullptr;
 }
 
-int64_t& Model::scalar(tarn_role role) { return scalars_[role] != nullptr ? *scalars_[role] : absent_[role]; }
+int64_t& Model::scalar(tarn_role role) {
+  return scalars_[role] != nullptr ? *scalars_[role] : absent_[role];
+}
 
 static float read_f32(const unsigned char* data) {
   float value = 0;
@@ -74,8 +76,12 @@ static float read_f32(const unsigned char* data) {
   return value;
 }
 
-float Model::loss() const { return loss_ != nullptr ? read_f32(data(*loss_)) : 0; }
-float Model::metric(size_t index) const { return read_f32(data(*metrics_[index])); }
+float Model::loss() const {
+  return loss_ != nullptr ? read_f32(data(*loss_)) : 0;
+}
+float Model::metric(size_t index) const {
+  return read_f32(data(*metrics_[index]));
+}
 
 const char* dtype_name(uint32_t dtype) {
   static const char* const kNames[] = {"bool", "u8", "i32", "i64", "f32", "f64"};

@@ -33,23 +33,25 @@ static const Command kCommands[] = {
     {"info", kInfo, "[FILE.safetensors]", "what the model is made of; or what a checkpoint holds"},
 };
 
-static Error usage(const std::string& message) { return Error{message, kUsage}; }
+static Error usage(const std::string& message) {
+  return Error{message, kUsage};
+}
 
-template <std::string Options::*Member>
+template <std::string Options::* Member>
 static Status set_text(Options& options, const std::string& flag, const std::string& value) {
   if (value.empty()) return usage("`" + flag + "` needs a value that is not empty");
   options.*Member = value;
   return Done{};
 }
 
-template <std::vector<std::string> Options::*Member>
+template <std::vector<std::string> Options::* Member>
 static Status add_text(Options& options, const std::string& flag, const std::string& value) {
   if (value.empty()) return usage("`" + flag + "` needs a value that is not empty");
   (options.*Member).push_back(value);
   return Done{};
 }
 
-template <std::optional<int64_t> Options::*Member, int64_t Least, int64_t Most>
+template <std::optional<int64_t> Options::* Member, int64_t Least, int64_t Most>
 static Status set_integer(Options& options, const std::string& flag, const std::string& value) {
   int64_t number = 0;
   if (!parse_int(value, &number) || number < Least || number > Most)
@@ -60,7 +62,7 @@ static Status set_integer(Options& options, const std::string& flag, const std::
   return Done{};
 }
 
-template <bool Options::*Member>
+template <bool Options::* Member>
 static Status set_switch(Options& options, const std::string&, const std::string&) {
   options.*Member = true;
   return Done{};

@@ -14,8 +14,8 @@
 namespace tarn::runtime {
 
 // NAME=FILE or FILE -> the tensor and the file.  A bare FILE is for the only, or first, tensor.
-static Result<std::pair<const tarn_tensor*, std::string>> find_target(
-    const std::vector<const tarn_tensor*>& tensors, const std::string& word, const char* flag) {
+static Result<std::pair<const tarn_tensor*, std::string>> find_target(const std::vector<const tarn_tensor*>& tensors,
+                                                                      const std::string& word, const char* flag) {
   size_t equals = word.find('=');
   if (equals == std::string::npos) return std::pair(tensors[0], word);
   std::string name = word.substr(0, equals);
@@ -52,8 +52,8 @@ static Status load_inputs(Session& session, Table& table) {
     if (!table.columns.empty() && rows != table.rows)
       return Error{format("%s: %lld rows, but the input before it has %lld", path.c_str(), static_cast<long long>(rows),
                           static_cast<long long>(table.rows))};
-    Result<Bytes> bytes = convert_elements(std::move(array->bytes), array->type, tensor->dtype, 0,
-                                           static_cast<uint64_t>(wanted), path);
+    Result<Bytes> bytes =
+        convert_elements(std::move(array->bytes), array->type, tensor->dtype, 0, static_cast<uint64_t>(wanted), path);
     if (!bytes) return bytes.error();
     table.rows = rows;
     table.columns.push_back({tensor, tensor->bytes / static_cast<uint64_t>(model.batch()), std::move(*bytes)});
@@ -74,7 +74,9 @@ struct OutputFile {
   std::FILE* file;
 };
 
-static Error cannot_write(const std::string& path) { return Error{path + ": cannot be written: " + strerror(errno)}; }
+static Error cannot_write(const std::string& path) {
+  return Error{path + ": cannot be written: " + strerror(errno)};
+}
 
 static Status open_outputs(Session& session, int64_t rows, std::vector<OutputFile>& files) {
   std::vector<const tarn_tensor*> tensors = session.model.of_role(TARN_OUTPUT);

@@ -26,8 +26,8 @@ void Profile::on_kernel(tarn_team* team, uint32_t kernel) {
   auto& self = *static_cast<Profile*>(team->user);
   double now = now_seconds();
   if (self.spans_.size() < kMostSpans && kernel < self.entry_->kernel_count)
-    self.spans_.push_back(
-        {self.entry_->kernels[kernel].name, &self.entry_->kernels[kernel], self.kernel_began_, now - self.kernel_began_});
+    self.spans_.push_back({self.entry_->kernels[kernel].name, &self.entry_->kernels[kernel], self.kernel_began_,
+                           now - self.kernel_began_});
   self.kernel_began_ = now_seconds();  // not the time of recording
 }
 

@@ -66,13 +66,21 @@ void Progress::step(const Model& model, const Moment& moment) {
   double rate = static_cast<double>(model.batch()) / per_step, left = per_step * static_cast<double>(moment.steps_left);
   auto seconds = static_cast<long>(std::min(left + 0.5, 1e9));
   char clock[32];
-  if (seconds < 3600) snprintf(clock, sizeof clock, "%ld:%02ld", seconds / 60, seconds % 60);
-  else snprintf(clock, sizeof clock, "%ld:%02ld:%02ld", seconds / 3600, seconds / 60 % 60, seconds % 60);
-  int size = snprintf(text, sizeof text, "epoch %lld/%lld  step %lld/%lld  loss %.4f%s  %.3g%s rows/s  %s left",
-                      static_cast<long long>(moment.epoch), static_cast<long long>(moment.epochs),
-                      static_cast<long long>(moment.batch), static_cast<long long>(moment.batches), totals.mean_loss(),
-                      metric, rate >= 1e6 ? rate / 1e6 : rate >= 1e3 ? rate / 1e3 : rate,
-                      rate >= 1e6 ? "M" : rate >= 1e3 ? "k" : "", clock);
+  if (seconds < 3600)
+    snprintf(clock, sizeof clock, "%ld:%02ld", seconds / 60, seconds % 60);
+  else
+    snprintf(clock, sizeof clock, "%ld:%02ld:%02ld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  int size =
+      snprintf(text, sizeof text, "epoch %lld/%lld  step %lld/%lld  loss %.4f%s  %.3g%s rows/s  %s left",
+               static_cast<long long>(moment.epoch), static_cast<long long>(moment.epochs),
+               static_cast<long long>(moment.batch), static_cast<long long>(moment.batches), totals.mean_loss(), metric,
+               rate >= 1e6   ? rate / 1e6
+               : rate >= 1e3 ? rate / 1e3
+                             : rate,
+               rate >= 1e6   ? "M"
+               : rate >= 1e3 ? "k"
+                             : "",
+               clock);
   size = std::min(size, static_cast<int>(sizeof text) - 1);
   if (!live_) {
     text[size] = '\n';

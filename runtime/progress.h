@@ -14,10 +14,10 @@ double now_seconds();
 
 // What the live line says; all means are over the epoch so far.
 struct Moment {
-  int64_t epoch, epochs;      // epoch counted from 1
-  int64_t batch, batches;     // of this epoch
-  int64_t steps_left;         // of the whole run
-  int64_t steps_run;          // since this process began
+  int64_t epoch, epochs;   // epoch counted from 1
+  int64_t batch, batches;  // of this epoch
+  int64_t steps_left;      // of the whole run
+  int64_t steps_run;       // since this process began
   const Totals* totals;
 };
 

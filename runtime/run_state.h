@@ -34,7 +34,7 @@ struct RunState {
   // Early stopping.
   bool has_best = false;
   double best_value = 0;
-  int64_t best_epoch = 0;        // counted from 1
+  int64_t best_epoch = 0;  // counted from 1
   int64_t epochs_since_best = 0;
   bool finished = false;
 };

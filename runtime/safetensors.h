@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define TARN_ST_MAX_RANK 16
-#define TARN_ST_MAX_NAME 1024                  /* bytes of a tensor's name or of a metadata string that is kept */
+#define TARN_ST_MAX_NAME 1024                   /* bytes of a tensor's name or of a metadata string that is kept */
 #define TARN_ST_MAX_HEADER (100u * 1000 * 1000) /* as the reference reader */
 
 /* ---- writing */
@@ -59,7 +59,7 @@ int tarn_st_save(const tarn_st_content* content, tarn_st_write write, void* user
 
 typedef struct tarn_st_source {
   void* user;
-  uint64_t size; /* of the whole file */
+  uint64_t size;                                                       /* of the whole file */
   int (*read)(void* user, uint64_t offset, void* bytes, size_t count); /* 0: all `count` bytes are there */
 } tarn_st_source;
 
@@ -79,9 +79,9 @@ typedef struct tarn_st_visitor {
 } tarn_st_visitor;
 
 typedef struct tarn_st_info {
-  uint64_t data_offset; /* of the first tensor byte */
+  uint64_t data_offset;  /* of the first tensor byte */
   uint64_t tensor_bytes; /* sum over the tensors */
-  uint64_t hash_offset; /* of the 16 digits; 0 where the file has none */
+  uint64_t hash_offset;  /* of the 16 digits; 0 where the file has none */
   uint64_t hash;
   const char* error; /* static text, or NULL */
   uint64_t error_offset;

@@ -24,7 +24,9 @@ static int fail_at(parser* p, uint64_t offset, const char* what) {
   return -1;
 }
 
-static int fail(parser* p, const char* what) { return fail_at(p, p->at, what); }
+static int fail(parser* p, const char* what) {
+  return fail_at(p, p->at, what);
+}
 
 /* The next byte of the header, or -1 at its end. */
 static int peek(parser* p) {
@@ -63,10 +65,14 @@ static int read_hex4(parser* p, uint32_t* value) {
   for (int i = 0; i < 4; ++i, ++p->at) {
     int c = peek(p);
     uint32_t digit = 0;
-    if (c >= '0' && c <= '9') digit = (uint32_t)(c - '0');
-    else if (c >= 'a' && c <= 'f') digit = (uint32_t)(c - 'a' + 10);
-    else if (c >= 'A' && c <= 'F') digit = (uint32_t)(c - 'A' + 10);
-    else return fail(p, "the header holds a bad \\u escape");
+    if (c >= '0' && c <= '9')
+      digit = (uint32_t)(c - '0');
+    else if (c >= 'a' && c <= 'f')
+      digit = (uint32_t)(c - 'a' + 10);
+    else if (c >= 'A' && c <= 'F')
+      digit = (uint32_t)(c - 'A' + 10);
+    else
+      return fail(p, "the header holds a bad \\u escape");
     *value = *value * 16 + digit;
   }
   return 0;
@@ -74,7 +80,8 @@ static int read_hex4(parser* p, uint32_t* value) {
 
 static size_t encode_utf8(uint32_t code, unsigned char* out) {
   if (code < 0x80) return out[0] = (unsigned char)code, 1;
-  if (code < 0x800) return out[0] = (unsigned char)(0xC0 | (code >> 6)), out[1] = (unsigned char)(0x80 | (code & 63)), 2;
+  if (code < 0x800)
+    return out[0] = (unsigned char)(0xC0 | (code >> 6)), out[1] = (unsigned char)(0x80 | (code & 63)), 2;
   if (code < 0x10000) {
     out[0] = (unsigned char)(0xE0 | (code >> 12));
     out[1] = (unsigned char)(0x80 | ((code >> 6) & 63));
@@ -151,7 +158,8 @@ static int read_string(parser* p, char* out, int may_cut) {
   }
   out[size] = 0;
   if (cut && !may_cut) return fail_at(p, start, "the header holds a name longer than 1024 bytes");
-  if (!cut && !is_utf8((const unsigned char*)out)) return fail_at(p, start, "the header holds a string that is not UTF-8");
+  if (!cut && !is_utf8((const unsigned char*)out))
+    return fail_at(p, start, "the header holds a string that is not UTF-8");
   return 0;
 }
 
@@ -185,9 +193,11 @@ static int read_numbers(parser* p, uint64_t* values, uint32_t most, uint32_t* co
 }
 
 static uint64_t element_bytes(const char* dtype) {
-  static const struct { const char* name; uint64_t bytes; } known[] = {
-      {"BOOL", 1}, {"U8", 1},   {"I8", 1},   {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
-      {"BF16", 2}, {"I32", 4},  {"U32", 4},  {"F32", 4},     {"I64", 8},     {"U64", 8}, {"F64", 8}};
+  static const struct {
+    const char* name;
+    uint64_t bytes;
+  } known[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
+               {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},     {"I64", 8},     {"U64", 8}, {"F64", 8}};
   for (size_t i = 0; i < sizeof known / sizeof known[0]; ++i)
     if (strcmp(known[i].name, dtype) == 0) return known[i].bytes;
   return 0;

@@ -22,7 +22,9 @@ static void put(sink* s, const void* bytes, size_t count) {
   }
 }
 
-static void put_text(sink* s, const char* text) { put(s, text, strlen(text)); }
+static void put_text(sink* s, const char* text) {
+  put(s, text, strlen(text));
+}
 
 static void put_number(sink* s, uint64_t value) {
   char digits[20];
@@ -56,12 +58,18 @@ static void put_escaped(sink* s, const char* text) {
 
 const char* tarn_st_dtype_name(uint32_t dtype) {
   switch ((enum tarn_dtype)dtype) {
-    case TARN_BOOL: return "BOOL";
-    case TARN_U8: return "U8";
-    case TARN_I32: return "I32";
-    case TARN_I64: return "I64";
-    case TARN_F32: return "F32";
-    case TARN_F64: return "F64";
+    case TARN_BOOL:
+      return "BOOL";
+    case TARN_U8:
+      return "U8";
+    case TARN_I32:
+      return "I32";
+    case TARN_I64:
+      return "I64";
+    case TARN_F32:
+      return "F32";
+    case TARN_F64:
+      return "F64";
   }
   return "?";
 }

@@ -26,18 +26,27 @@ void catch_signals() {
   std::signal(SIGPIPE, SIG_IGN);  // a closed `| head` must not kill a training run
 }
 
-int stop_signal() { return caught_signal; }
+int stop_signal() {
+  return caught_signal;
+}
 
 const char* stop_signal_name() {
   switch (caught_signal) {
-    case SIGINT: return "SIGINT";
-    case SIGTERM: return "SIGTERM";
-    case SIGHUP: return "SIGHUP";
-    case SIGUSR1: return "SIGUSR1";
-    default: return "a signal";
+    case SIGINT:
+      return "SIGINT";
+    case SIGTERM:
+      return "SIGTERM";
+    case SIGHUP:
+      return "SIGHUP";
+    case SIGUSR1:
+      return "SIGUSR1";
+    default:
+      return "a signal";
   }
 }
 
-void forget_signals() { caught_signal = 0; }
+void forget_signals() {
+  caught_signal = 0;
+}
 
 }  // namespace tarn::runtime

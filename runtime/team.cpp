@@ -37,8 +37,7 @@ unsigned sensible_threads(const tarn_program& program) {
 
 // A pause is 40-140 cycles: 500 are about 10-30 us, a barrier's usual wait.  Larger teams than processors must not
 // burn the time of the thread they wait for.
-Team::Team(unsigned threads)
-    : threads_(threads), spins_(threads <= usable_processors() ? 500 : 10), members_(threads) {
+Team::Team(unsigned threads) : threads_(threads), spins_(threads <= usable_processors() ? 500 : 10), members_(threads) {
   for (unsigned i = 0; i < threads; ++i) {
     members_[i].view = tarn_team{i, threads, barrier, nullptr, nullptr};
     members_[i].team = this;
@@ -98,7 +97,9 @@ void Team::meet() {
   }
 }
 
-void Team::barrier(tarn_team* view) { reinterpret_cast<Member*>(view)->team->meet(); }
+void Team::barrier(tarn_team* view) {
+  reinterpret_cast<Member*>(view)->team->meet();
+}
 
 void* Team::work(void* argument) {
   auto* member = static_cast<Member*>(argument);

@@ -13,7 +13,9 @@ namespace tarn::runtime {
 
 using Big = long long;
 
-int64_t Trainer::batches() const { return (data_.train.size() + model_.batch() - 1) / model_.batch(); }
+int64_t Trainer::batches() const {
+  return (data_.train.size() + model_.batch() - 1) / model_.batch();
+}
 
 bool Trainer::patience_is_over() const {
   if (!config_->early_stop || !state_.has_best) return false;
@@ -23,8 +25,8 @@ bool Trainer::patience_is_over() const {
 Error Trainer::diverged(const tarn_entry& entry, int64_t first, int64_t count) {
   int64_t step = model_.scalar(TARN_STEP);
   BatchOrigin origin{&data_.train, order_.data(), first, count};
-  std::string text = format("diverged at step %lld (epoch %lld): the loss is not finite\n  ", static_cast<Big>(step + 1),
-                            static_cast<Big>(state_.epoch + 1)) +
+  std::string text = format("diverged at step %lld (epoch %lld): the loss is not finite\n  ",
+                            static_cast<Big>(step + 1), static_cast<Big>(state_.epoch + 1)) +
                      explain_divergence(model_, entry, origin);
   if (file_exists(save_path_) && (saved_once_ || !session_.options.resume.empty()))
     text += "\n  the last checkpoint is untouched: " + save_path_;
@@ -53,8 +55,8 @@ Result<Outcome> Trainer::train_epoch() {
     ++state_.cursor;
     ++steps_run_;
     int64_t steps_left = (state_.epochs - state_.epoch) * batch_count - state_.cursor;
-    session_.progress.step(model_, {state_.epoch + 1, state_.epochs, state_.cursor, batch_count, steps_left, steps_run_,
-                                    &state_.partial});
+    session_.progress.step(
+        model_, {state_.epoch + 1, state_.epochs, state_.cursor, batch_count, steps_left, steps_run_, &state_.partial});
     if (Status status = save_if_due(false); !status) return status.error();
   }
   return Outcome::kComplete;
@@ -78,8 +80,8 @@ static std::string totals_columns(const Model& model, const char* prefix, const 
 Status Trainer::report_epoch(const Totals* valid, const Totals* test, bool is_best) {
   double now = now_seconds(), seconds = now - epoch_began_;
   int64_t number = state_.epoch + 1;
-  double rows = static_cast<double>(
-      std::min((state_.cursor - epoch_first_batch_) * model_.batch(), data_.train.size()));
+  double rows =
+      static_cast<double>(std::min((state_.cursor - epoch_first_batch_) * model_.batch(), data_.train.size()));
   Event event("epoch");
   event.add("epoch", number).add("step", model_.scalar(TARN_STEP));
   add_totals(event, model_, "", state_.partial);
@@ -110,8 +112,8 @@ void Trainer::judge_epoch(const Totals* valid, const Totals* test) {
   double value = totals.mean_loss();
   for (size_t i = 0; i < totals.metrics.size(); ++i)
     if (stop.metric == model_.metrics()[i]->name) value = totals.mean_metric(i);
-  bool better = std::isfinite(value) && (!state_.has_best || (stop.larger_is_better ? value > state_.best_value
-                                                                                    : value < state_.best_value));
+  bool better = std::isfinite(value) &&
+                (!state_.has_best || (stop.larger_is_better ? value > state_.best_value : value < state_.best_value));
   if (!better) {
     ++state_.epochs_since_best;
     return;
@@ -163,7 +165,8 @@ Result<int> Trainer::finish_run() {
                                     static_cast<Big>(state_.epochs_since_best)));
     if (!best_.empty()) {
       best_.swap(model_);
-      session_.progress.line(format("keeping the weights of epoch %lld, the best", static_cast<Big>(state_.best_epoch)));
+      session_.progress.line(
+          format("keeping the weights of epoch %lld, the best", static_cast<Big>(state_.best_epoch)));
     }
   }
   state_.finished = true;
@@ -203,6 +206,8 @@ Result<int> Trainer::run() {
   return finish_run();
 }
 
-Result<int> run_train(Session& session) { return Trainer(session).run(); }
+Result<int> run_train(Session& session) {
+  return Trainer(session).run();
+}
 
 }  // namespace tarn::runtime

@@ -52,7 +52,7 @@ class Trainer {
   EventLog log_;
   std::string save_path_;
   std::vector<uint32_t> order_;
-  int64_t steps_run_ = 0;   // by this process
+  int64_t steps_run_ = 0;  // by this process
   bool announced_save_ = false;
   double run_began_ = 0, epoch_began_ = 0;
   int64_t epoch_first_batch_ = 0;  // where this process took the epoch up

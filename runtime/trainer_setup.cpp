@@ -35,7 +35,9 @@ Status Trainer::check_config() const {
   return Done{};
 }
 
-bool Trainer::keeps_best() const { return config_->early_stop && config_->early_stop->keep_best; }
+bool Trainer::keeps_best() const {
+  return config_->early_stop && config_->early_stop->keep_best;
+}
 
 Status Trainer::open_outputs() {
   const Options& options = session_.options;
@@ -72,11 +74,11 @@ static std::vector<std::string> older_checkpoints(const std::string& path) {
 
 Status Trainer::check_resumed(const RunState& saved) {
   if (saved.train_rows != data_.train.size() || saved.data_hash != state_.data_hash)
-    return Error{format("%s: was trained on other data (%lld training rows there, %lld here%s); `--load` starts a new "
-                        "run from its weights",
-                        session_.options.resume.c_str(), static_cast<Big>(saved.train_rows),
-                        static_cast<Big>(data_.train.size()),
-                        saved.train_rows == data_.train.size() ? ", with other values" : "")};
+    return Error{format(
+        "%s: was trained on other data (%lld training rows there, %lld here%s); `--load` starts a new "
+        "run from its weights",
+        session_.options.resume.c_str(), static_cast<Big>(saved.train_rows), static_cast<Big>(data_.train.size()),
+        saved.train_rows == data_.train.size() ? ", with other values" : "")};
   if (saved.cursor > batches() || saved.epoch > saved.epochs)
     return Error{session_.options.resume + ": its position in the run is out of range"};
   return Done{};

@@ -1,11 +1,11 @@
 // A CSV file -> one block of row data per input: numbers, or class codes.
 #include "csv.h"
 
+#include <strings.h>
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
-#include <strings.h>
 
 #include "../model.h"
 #include "../text.h"

@@ -66,8 +66,10 @@ Result<bool> CsvRows::take(char c) {
   if (c == 0) return wrong("holds a NUL byte: not a text file");
   if (state_ == State::kQuoted) {
     if (c == '\n') ++line_;
-    if (c == '"') state_ = State::kQuoteInQuotes;
-    else text_ += c;
+    if (c == '"')
+      state_ = State::kQuoteInQuotes;
+    else
+      text_ += c;
     return false;
   }
   if (state_ == State::kQuoteInQuotes && c == '"') {

@@ -58,7 +58,8 @@ std::string Loader::row_shape(const tarn_tensor& tensor) const {
 Status Loader::add_column(const std::string& path, size_t input, int64_t rows, Bytes bytes, Table& table) {
   if (rows == 0) return Error{path + ": holds no rows"};
   if (rows > static_cast<int64_t>(UINT32_MAX)) return Error{path + ": more than 2^32 rows"};
-  if (table.columns.empty()) first_path_ = path;
+  if (table.columns.empty())
+    first_path_ = path;
   else if (rows != table.rows)
     return Error{format("%s has %lld rows, but %s has %lld", path.c_str(), static_cast<long long>(rows),
                         first_path_.c_str(), static_cast<long long>(table.rows))};
@@ -135,9 +136,9 @@ Status Loader::load_npy(Part part, Table& table) {
     const std::string& name = part == Part::kTrain  ? config.source
                               : part == Part::kTest ? config.test_source
                                                     : config.valid_source;
-    if (name.empty()) return Error{"the program's config names no " +
-                                   std::string(part == Part::kTest ? "test" : "validation") + " file for input `" +
-                                   config.tensor + "`"};
+    if (name.empty())
+      return Error{"the program's config names no " + std::string(part == Part::kTest ? "test" : "validation") +
+                   " file for input `" + config.tensor + "`"};
     std::string path = join_path(directory_, name);
     if (!file_exists(path) && file_exists(path + ".gz")) path += ".gz";
     Result<Array> array = read_npy(path);
@@ -151,9 +152,15 @@ Result<std::unique_ptr<Table>> Loader::load_table(const std::string& pattern, Pa
   auto table = std::make_unique<Table>();
   Status status = Done{};
   switch (config_.format) {
-    case DataFormat::kIdx: status = load_idx(pattern, *table); break;
-    case DataFormat::kCsv: status = load_csv(pattern, *table); break;
-    case DataFormat::kNpy: status = load_npy(part, *table); break;
+    case DataFormat::kIdx:
+      status = load_idx(pattern, *table);
+      break;
+    case DataFormat::kCsv:
+      status = load_csv(pattern, *table);
+      break;
+    case DataFormat::kNpy:
+      status = load_npy(part, *table);
+      break;
   }
   if (!status) return status.error();
   return table;
@@ -217,8 +224,8 @@ Result<DataSets> Loader::load(Want want) {
     sets.tables.push_back(std::move(*table));
     if (Status status = split_train(sets, *sets.tables.back()); !status) return status.error();
   }
-  for (auto [split, config, part] : {std::tuple(&sets.test, &config_.test, Part::kTest),
-                                     std::tuple(&sets.valid, &config_.valid, Part::kValid)}) {
+  for (auto [split, config, part] :
+       {std::tuple(&sets.test, &config_.test, Part::kTest), std::tuple(&sets.valid, &config_.valid, Part::kValid)}) {
     if (config->pattern.empty() || (part == Part::kValid && want == Want::kTestOnly)) continue;
     Result<std::unique_ptr<Table>> table = load_table(config->pattern, part);
     if (!table) return table.error();

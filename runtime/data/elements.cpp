@@ -40,25 +40,39 @@ static T load(const unsigned char* p) {
   return value;
 }
 
-static Number whole_number(int64_t value) { return {static_cast<double>(value), value, true}; }
-static Number real_number(double value) { return {value, 0, false}; }
+static Number whole_number(int64_t value) {
+  return {static_cast<double>(value), value, true};
+}
+static Number real_number(double value) {
+  return {value, 0, false};
+}
 
 static Number load_number(const unsigned char* p, FileType type) {
   switch (type) {
-    case FileType::kBool: return whole_number(*p != 0);
-    case FileType::kU8: return whole_number(*p);
-    case FileType::kI8: return whole_number(load<int8_t>(p));
-    case FileType::kU16: return whole_number(load<uint16_t>(p));
-    case FileType::kI16: return whole_number(load<int16_t>(p));
-    case FileType::kU32: return whole_number(load<uint32_t>(p));
-    case FileType::kI32: return whole_number(load<int32_t>(p));
-    case FileType::kI64: return whole_number(load<int64_t>(p));
+    case FileType::kBool:
+      return whole_number(*p != 0);
+    case FileType::kU8:
+      return whole_number(*p);
+    case FileType::kI8:
+      return whole_number(load<int8_t>(p));
+    case FileType::kU16:
+      return whole_number(load<uint16_t>(p));
+    case FileType::kI16:
+      return whole_number(load<int16_t>(p));
+    case FileType::kU32:
+      return whole_number(load<uint32_t>(p));
+    case FileType::kI32:
+      return whole_number(load<int32_t>(p));
+    case FileType::kI64:
+      return whole_number(load<int64_t>(p));
     case FileType::kU64: {
       uint64_t value = load<uint64_t>(p);
       return value > INT64_MAX ? real_number(static_cast<double>(value)) : whole_number(static_cast<int64_t>(value));
     }
-    case FileType::kF32: return real_number(load<float>(p));
-    case FileType::kF64: return real_number(load<double>(p));
+    case FileType::kF32:
+      return real_number(load<float>(p));
+    case FileType::kF64:
+      return real_number(load<double>(p));
   }
   return real_number(0);
 }
@@ -90,12 +104,18 @@ static bool store_real(unsigned char* p, Number number) {
 
 static bool store_number(unsigned char* p, uint32_t to, const Number& number) {
   switch (static_cast<tarn_dtype>(to)) {
-    case TARN_BOOL: return store_integer<uint8_t>(p, number, 0, 1);
-    case TARN_U8: return store_integer<uint8_t>(p, number, 0, 255);
-    case TARN_I32: return store_integer<int32_t>(p, number, INT32_MIN, INT32_MAX);
-    case TARN_I64: return store_integer<int64_t>(p, number, INT64_MIN, INT64_MAX);
-    case TARN_F32: return store_real<float>(p, number);
-    case TARN_F64: return store_real<double>(p, number);
+    case TARN_BOOL:
+      return store_integer<uint8_t>(p, number, 0, 1);
+    case TARN_U8:
+      return store_integer<uint8_t>(p, number, 0, 255);
+    case TARN_I32:
+      return store_integer<int32_t>(p, number, INT32_MIN, INT32_MAX);
+    case TARN_I64:
+      return store_integer<int64_t>(p, number, INT64_MIN, INT64_MAX);
+    case TARN_F32:
+      return store_real<float>(p, number);
+    case TARN_F64:
+      return store_real<double>(p, number);
   }
   return false;
 }

@@ -7,13 +7,26 @@ namespace tarn::runtime {
 
 static bool idx_type(unsigned char code, FileType* type) {
   switch (code) {
-    case 0x08: *type = FileType::kU8; return true;
-    case 0x09: *type = FileType::kI8; return true;
-    case 0x0B: *type = FileType::kI16; return true;
-    case 0x0C: *type = FileType::kI32; return true;
-    case 0x0D: *type = FileType::kF32; return true;
-    case 0x0E: *type = FileType::kF64; return true;
-    default: return false;
+    case 0x08:
+      *type = FileType::kU8;
+      return true;
+    case 0x09:
+      *type = FileType::kI8;
+      return true;
+    case 0x0B:
+      *type = FileType::kI16;
+      return true;
+    case 0x0C:
+      *type = FileType::kI32;
+      return true;
+    case 0x0D:
+      *type = FileType::kF32;
+      return true;
+    case 0x0E:
+      *type = FileType::kF64;
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -24,8 +37,10 @@ static Status read_header(ByteSource& source, Array& array) {
   const char* path = source.path().c_str();
   if (*got < 4) return Error{format("%s: ends after %zu of 4 bytes of the IDX magic", path, *got)};
   if (word[0] != 0 || word[1] != 0 || !idx_type(word[2], &array.type) || word[3] < 1 || word[3] > 8)
-    return Error{format("%s: byte 0: found %02x%02x%02x%02x, expected an IDX magic such as 00000803 (images) or "
-                        "00000801 (labels)", path, word[0], word[1], word[2], word[3])};
+    return Error{
+        format("%s: byte 0: found %02x%02x%02x%02x, expected an IDX magic such as 00000803 (images) or "
+               "00000801 (labels)",
+               path, word[0], word[1], word[2], word[3])};
   int rank = word[3];
   for (int axis = 0; axis < rank; ++axis) {
     got = source.read(word, 4);

@@ -15,7 +15,9 @@ int64_t checked_product(const std::vector<int64_t>& sizes, size_t first_axis) {
   return product;
 }
 
-int64_t Array::row_elements() const { return checked_product(shape, 1); }
+int64_t Array::row_elements() const {
+  return checked_product(shape, 1);
+}
 
 // The value text after 'key': in a dict literal, up to the `,` or `}` outside parentheses; "" where it is not there.
 static std::string dict_value(const std::string& dict, const std::string& key) {
@@ -76,7 +78,8 @@ static Result<std::string> read_header(ByteSource& source) {
     length |= uint32_t{start[10]} << 16 | uint32_t{start[11]} << 24;
   }
   if (length > 1u << 20)
-    return Error{format("%s: byte 8: a header of %u bytes; more than 1 MiB is not read", source.path().c_str(), length)};
+    return Error{
+        format("%s: byte 8: a header of %u bytes; more than 1 MiB is not read", source.path().c_str(), length)};
   Bytes header;
   if (Status status = source.read_exactly(header, length, "the header"); !status) return status.error();
   return std::string(reinterpret_cast<char*>(header.data()), header.size());
@@ -92,11 +95,13 @@ Result<Array> read_npy(const std::string& path) {
   std::string descr = dict_value(*header, "descr"), order = dict_value(*header, "fortran_order");
   if (descr.find('O') != std::string::npos) return Error{path + ": holds pickled Python objects, which are not read"};
   if (!parse_descr(descr, &array.type, &swapped))
-    return Error{path + ": dtype " + (descr.empty() ? "missing" : descr) + " is not read; expected a number such as '<f4'"};
+    return Error{path + ": dtype " + (descr.empty() ? "missing" : descr) +
+                 " is not read; expected a number such as '<f4'"};
   if (order != "False")
     return Error{path + (order == "True" ? ": is in Fortran order; save it with np.ascontiguousarray"
                                          : ": the header lacks fortran_order")};
-  if (!parse_shape(dict_value(*header, "shape"), &array.shape)) return Error{path + ": the header's shape is malformed"};
+  if (!parse_shape(dict_value(*header, "shape"), &array.shape))
+    return Error{path + ": the header's shape is malformed"};
   if (array.shape.empty()) return Error{path + ": is a scalar; expected [rows, ...]"};
   int64_t elements = checked_product(array.shape, 0), width = static_cast<int64_t>(file_type_bytes(array.type));
   int64_t bytes = 0;
@@ -116,8 +121,10 @@ std::string npy_header(uint32_t dtype, const std::vector<int64_t>& shape) {
   static const char* const kCodes[] = {"|b1", "|u1", "<i4", "<i8", "<f4", "<f8"};
   std::string dict = format("{'descr': '%s', 'fortran_order': False, 'shape': (", kCodes[dtype]);
   for (int64_t size : shape) dict += std::to_string(size) + ", ";
-  if (shape.size() > 1) dict.resize(dict.size() - 2);
-  else if (shape.size() == 1) dict.pop_back();
+  if (shape.size() > 1)
+    dict.resize(dict.size() - 2);
+  else if (shape.size() == 1)
+    dict.pop_back();
   dict += "), }";
   // 10 bytes of magic, version and length; the whole header ends in a newline at a multiple of 64.
   while ((10 + dict.size() + 1) % 64 != 0) dict += ' ';

@@ -1,10 +1,9 @@
 // Softmax regression with momentum as a tarn_program, threads and trace included.
 #include "fake_program.h"
 
-#include <unistd.h>
-
 #include <cmath>
 #include <cstddef>
+#include <ctime>
 
 static constexpr int kBatch = 8;
 static constexpr int kClasses = 3;
@@ -24,6 +23,12 @@ struct alignas(64) Arena {
   float loss_scratch[1];
   int32_t failed;
 };
+
+// Signals do not cut it short, as they do not cut a kernel short.
+static void wait_microseconds(long count) {
+  timespec left = {count / 1000000, count % 1000000 * 1000};
+  while (count > 0 && nanosleep(&left, &left) != 0) {}
+}
 
 static void meet(tarn_team* team) {
   if (team->threads > 1) team->barrier(team);
@@ -64,7 +69,8 @@ struct Fake {
         float sum = a.b[c];
         for (int f = 0; f < F; ++f) sum += static_cast<float>(a.x[row * F + f]) * a.w[f * kClasses + c];
         if (sizeof(X) == 1) sum /= 255;
-        a.logits[row * kClasses + c] = poisoned && row == 2 && c == 1 ? std::log(static_cast<float>(1 - a.poison)) : sum;
+        a.logits[row * kClasses + c] =
+            poisoned && row == 2 && c == 1 ? std::log(static_cast<float>(1 - a.poison)) : sum;
       }
     end_kernel(team, 0);
     for (int row = static_cast<int>(team->thread); row < kBatch; row += static_cast<int>(team->threads)) {
@@ -91,7 +97,7 @@ struct Fake {
       a.loss_scratch[0] = a.loss = static_cast<float>(sum / static_cast<double>(a.count));
       a.accuracy = static_cast<float>(hits) / static_cast<float>(a.count);
       a.failed = !std::isfinite(a.loss);
-      if (a.delay > 0) usleep(static_cast<unsigned>(a.delay));
+      wait_microseconds(static_cast<long>(a.delay));
     }
     end_kernel(team, 2);
     return a.failed;
@@ -137,7 +143,7 @@ struct Fake {
   static constexpr int64_t kWeights[] = {F, kClasses}, kClassShape[] = {kClasses}, kOne[] = {1}, kRows[] = {kBatch};
   static constexpr int64_t kOut[] = {kBatch, kClasses}, kImages[] = {kBatch, 4, F / 4}, kFeatures[] = {kBatch, F};
 #define T(name, dtype, role, rank, shape, flags, field, initial) \
-  { name, dtype, role, rank, flags, shape, offsetof(A, field), sizeof(A::field), initial }
+  {name, dtype, role, rank, flags, shape, offsetof(A, field), sizeof(A::field), initial}
   static constexpr tarn_tensor kTensors[] = {
       T("out.w", TARN_F32, TARN_PARAM, 2, kWeights, 0, w, 0),
       T("out.b", TARN_F32, TARN_PARAM, 1, kClassShape, 0, b, 0),
@@ -170,10 +176,10 @@ struct Fake {
   static constexpr tarn_kernel_output kUpdate[] = {
       {"%w", "sub", "", TARN_F32, 0, offsetof(A, w), static_cast<uint64_t>(F* kClasses)}};
   static constexpr tarn_kernel kKernels[] = {
-      {"out.forward", "log at fake.tarn:7:12\ndiv at fake.tarn:7:20", 1, 0, kLogits, 2.0 * kBatch * F * kClasses, 1000},
-      {"softmax", "", 1, 0, kProbabilities, 4.0 * kBatch * kClasses, 200},
+      {"out.forward", "log at fake.tarn:7:12\ndiv at fake.tarn:7:20", 1, 0, kLogits, 2.0 * kBatch* F* kClasses, 1000},
+      {"softmax", "", 1, 0, kProbabilities, 4.0 * kBatch* kClasses, 200},
       {"loss", "", 1, 0, kLoss, 100, 100},
-      {"update", "", 1, 0, kUpdate, 2.0 * kBatch * F * kClasses, 1000}};
+      {"update", "", 1, 0, kUpdate, 2.0 * kBatch* F* kClasses, 1000}};
 };
 
 using IdxArena = Arena<16, uint8_t>;
@@ -183,9 +189,22 @@ using CsvFake = Fake<4, float>;
 
 template <typename A, typename F>
 static constexpr tarn_program make(const char* name, const char* hash, const char* config) {
-  return {sizeof(tarn_program), TARN_ABI_VERSION, name, hash, "x86-64", "0.1", sizeof(A), 64, offsetof(A, logits),
-          kBatch, sizeof(F::kTensors) / sizeof(tarn_tensor), F::kTensors, {F::init, 0, 0, nullptr},
-          {F::train_step, 4, 0, F::kKernels}, {F::eval_step, 3, 0, F::kKernels}, {F::predict, 2, 0, F::kKernels},
+  return {sizeof(tarn_program),
+          TARN_ABI_VERSION,
+          name,
+          hash,
+          "x86-64",
+          "0.1",
+          sizeof(A),
+          64,
+          offsetof(A, logits),
+          kBatch,
+          sizeof(F::kTensors) / sizeof(tarn_tensor),
+          F::kTensors,
+          {F::init, 0, 0, nullptr},
+          {F::train_step, 4, 0, F::kKernels},
+          {F::eval_step, 3, 0, F::kKernels},
+          {F::predict, 2, 0, F::kKernels},
           config};
 }
 

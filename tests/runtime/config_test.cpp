@@ -1,0 +1,49 @@
+// The program's config: every field, and errors that name the field.
+#include <doctest/doctest.h>
+
+#include "config.h"
+
+using namespace tarn::runtime;
+
+TEST_CASE("an empty config has neither data nor training") {
+  for (const char* text : {"", "{}", "{\"data\": null}"}) {
+    Result<RunConfig> config = parse_config(text);
+    REQUIRE(config);
+    CHECK_FALSE(config->data);
+    CHECK_FALSE(config->train);
+  }
+}
+
+TEST_CASE("every field is read") {
+  Result<RunConfig> config = parse_config(R"({"source": "m.tarn",
+    "data": {"name": "d", "format": "csv", "train": "a.csv", "test": "b.csv", "valid": 0.25, "header": true,
+             "separator": ";", "inputs": [{"tensor": "x", "source": "cols", "names": ["p", "q"]}]},
+    "train": {"epochs": 7, "shuffle": false, "seed": -3,
+              "early_stop": {"metric": "loss", "split": "train", "patience": 2, "keep": "best"},
+              "checkpoint": {"every": 100, "unit": "step", "keep": 2}}})");
+  REQUIRE(config);
+  CHECK(config->data->test.pattern == "b.csv");
+  CHECK(config->data->valid.fraction == 0.25);
+  CHECK(config->data->header == DataConfig::Header::kYes);
+  CHECK(config->data->separator == ';');
+  CHECK(config->data->inputs[0].names == std::vector<std::string>{"p", "q"});
+  CHECK(config->train->epochs == 7);
+  CHECK_FALSE(config->train->shuffle);
+  CHECK(config->train->seed == -3);
+  CHECK_FALSE(config->train->early_stop->larger_is_better);
+  CHECK(config->train->early_stop->keep_best);
+  CHECK(config->train->checkpoint->by_step);
+  CHECK(config->train->checkpoint->keep == 2);
+}
+
+TEST_CASE("a wrong field is named") {
+  auto error = [](const char* text) {
+    Result<RunConfig> config = parse_config(text);
+    return config ? std::string() : config.error().message;
+  };
+  CHECK(error("nonsense").find("not JSON") != std::string::npos);
+  CHECK(error(R"({"data": {"format": "xml"}})").find("`data.format`") != std::string::npos);
+  CHECK(error(R"({"data": {"format": "idx", "valid": 1.5}})").find("`data.valid`") != std::string::npos);
+  CHECK(error(R"({"train": {"epochs": "many"}})").find("`train.epochs`") != std::string::npos);
+  CHECK(error(R"({"train": {"early_stop": {"split": "all"}}})").find("`train.early_stop.split`") != std::string::npos);
+}

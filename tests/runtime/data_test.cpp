@@ -1,0 +1,134 @@
+// Data sets as a program loads them: files found, splits, batches.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "data/data.h"
+#include "fake_program.h"
+#include "support.h"
+
+using namespace tarn::runtime;
+
+static bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+struct IdxData {
+  Scratch scratch;
+  Model model = std::move(*Model::create(fake_idx_program));
+  DataConfig config = *parse_config(fake_idx_program.config)->data;
+  std::string load(Want want = Want::kAll) {
+    Result<DataSets> loaded = load_data(config, model, scratch.directory(), want);
+    if (!loaded) return loaded.error().message;
+    sets = std::move(*loaded);
+    return "";
+  }
+  DataSets sets;
+};
+
+TEST_CASE_FIXTURE(IdxData, "train, valid and test, whatever the files are called") {
+  write_idx_data(scratch, 50, 20);
+  CHECK(load() == "");
+  CHECK(sets.train.size() == 40);
+  CHECK(sets.valid.size() == 10);
+  CHECK(sets.test.size() == 20);
+  std::set<uint32_t> all(sets.train.rows.begin(), sets.train.rows.end());
+  all.insert(sets.valid.rows.begin(), sets.valid.rows.end());
+  CHECK(all.size() == 50);
+  CHECK(std::is_sorted(sets.valid.rows.begin(), sets.valid.rows.end()));
+  std::vector<uint32_t> valid = sets.valid.rows;
+  CHECK(load() == "");
+  CHECK(sets.valid.rows == valid);
+  CHECK(load(Want::kTestOnly) == "");
+  CHECK(sets.tables.size() == 1);
+}
+
+TEST_CASE_FIXTURE(IdxData, "a plain file is preferred to its .gz; a .gz alone will do") {
+  write_idx_data(scratch, 50, 20);
+  scratch.write("train-images-idx3-ubyte.gz", "rubbish");
+  CHECK(load() == "");
+  std::string labels = scratch.read("t10k-labels-idx1-ubyte");
+  std::remove(scratch.path("t10k-labels-idx1-ubyte").c_str());
+  scratch.write("t10k-labels-idx1-ubyte.gz", gzip(labels));
+  CHECK(load() == "");
+}
+
+TEST_CASE_FIXTURE(IdxData, "what is missing or does not match is named") {
+  CHECK(contains(load(), "no file fits `train-*` (the directory is empty)"));
+  scratch.write("readme", "x");
+  CHECK(contains(load(), "no file fits `train-*` (there are: readme)"));
+  scratch.write("train-images", idx_bytes({2, 4, 4}, std::string(32, 'x')));
+  CHECK(contains(load(), "no IDX file of labels (rank 1) fits the pattern"));
+  scratch.write("train-labels", idx_bytes({3}, std::string(3, '\0')));
+  CHECK(contains(load(), "train-labels has 3 rows, but "));
+  scratch.write("train-labels", idx_bytes({2}, std::string("\0\3", 2)));
+  CHECK(contains(load(), "train-labels: row 1: label 3 is not one of the 3 classes 0..2"));
+  scratch.write("train-images", idx_bytes({2, 5, 4}, std::string(40, 'x')));
+  CHECK(contains(load(), "a row is [5,4] (20 values), but input `x` takes [4,4] (16)"));
+  scratch.write("train-other", idx_bytes({2, 5, 4}, std::string(40, 'x')));
+  CHECK(contains(load(), "two files of images fit `train-*`"));
+  CHECK(contains(load_data(config, model, scratch.path("none"), Want::kAll).error().message, "no such directory"));
+}
+
+TEST_CASE_FIXTURE(IdxData, "a fraction that leaves nothing is an error") {
+  write_idx_data(scratch, 4, 8);
+  CHECK(contains(load(), "valid = 0.2 of 4 rows leaves it empty"));
+}
+
+TEST_CASE_FIXTURE(IdxData, "a batch holds the rows asked for; the rest are copies") {
+  write_idx_data(scratch, 50, 20);
+  REQUIRE(load() == "");
+  std::vector<uint32_t> order(40);
+  for (uint32_t i = 0; i < 40; ++i) order[i] = 39 - i;
+  fill_batch(model, sets.train, order.data(), 35, 3);
+  CHECK(model.scalar(TARN_COUNT) == 3);
+  const Table::Column& images = sets.train.table->columns[0];
+  const unsigned char* x = model.data(*model.inputs()[0]);
+  for (int64_t row = 0; row < 8; ++row) {
+    uint32_t source = sets.train.rows[order[static_cast<size_t>(35 + row % 3)]];
+    CHECK(std::equal(x + row * 16, x + row * 16 + 16, images.bytes.data() + source * 16));
+  }
+}
+
+TEST_CASE("csv as a directory or a file; splits of a sorted file hold every class") {
+  Scratch scratch;
+  Model model = std::move(*Model::create(fake_csv_program));
+  DataConfig config = *parse_config(fake_csv_program.config)->data;
+  std::string sorted;
+  for (int label = 0; label < 3; ++label)
+    for (int row = 0; row < 50; ++row)
+      sorted += "1,2,3," + std::to_string(row) + ",class" + std::to_string(label) + "\n";
+  scratch.write("iris.csv", sorted);
+  for (const std::string& place : {scratch.directory(), scratch.path("iris.csv")}) {
+    Result<DataSets> sets = load_data(config, model, place, Want::kAll);
+    REQUIRE(sets);
+    CHECK(sets->train.size() == 90);
+    CHECK(sets->valid.size() == 30);
+    CHECK(sets->test.size() == 30);
+    CHECK(sets->notes[0] == "y: 0 = class0, 1 = class1, 2 = class2");
+    for (int label = 0; label < 3; ++label) {
+      auto in_class = [&](uint32_t row) { return static_cast<int>(row) / 50 == label; };
+      CHECK(std::count_if(sets->valid.rows.begin(), sets->valid.rows.end(), in_class) >= 4);
+      CHECK(std::count_if(sets->test.rows.begin(), sets->test.rows.end(), in_class) >= 4);
+    }
+  }
+}
+
+TEST_CASE("npy data, one file per input") {
+  Scratch scratch;
+  Model model = std::move(*Model::create(fake_csv_program));
+  DataConfig config;
+  config.format = DataFormat::kNpy;
+  config.inputs = {{"x", "x.npy", "", "", 0, 0, {}, 0}, {"y", "y.npy", "", "", 0, 0, {}, 3}};
+  std::string doubles(8 * 4 * 5, '\0');
+  scratch.write("x.npy", npy_bytes("<f8", "(5, 4)", doubles));
+  scratch.write("y.npy", npy_bytes("|u1", "(5,)", std::string("\0\1\2\0\1", 5)));
+  Result<DataSets> sets = load_data(config, model, scratch.directory(), Want::kAll);
+  REQUIRE(sets);
+  CHECK(sets->train.size() == 5);
+  CHECK(sets->train.table->columns[0].row_bytes == 16);
+  config.test.pattern = "x";
+  CHECK(contains(load_data(config, model, scratch.directory(), Want::kAll).error().message,
+                 "names no test file for input `x`"));
+}

@@ -1,0 +1,99 @@
+// .npy files and conversion of elements.
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+#include "data/npy.h"
+#include "support.h"
+
+using namespace tarn::runtime;
+
+static bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+template <typename T>
+static std::string raw(std::initializer_list<T> values) {
+  std::string out;
+  for (T value : values) out.append(reinterpret_cast<const char*>(&value), sizeof value);
+  return out;
+}
+
+static std::string error_of(const Scratch& scratch, const std::string& bytes) {
+  Result<Array> array = read_npy(scratch.write("f.npy", bytes));
+  return array ? "" : array.error().message;
+}
+
+TEST_CASE("npy arrays in each dtype") {
+  Scratch scratch;
+  Result<Array> array = read_npy(scratch.write("f", npy_bytes("<f4", "(2, 3)", raw<float>({1, 2, 3, 4, 5, 6}))));
+  REQUIRE(array);
+  CHECK(array->shape == std::vector<int64_t>{2, 3});
+  CHECK(array->row_elements() == 3);
+  CHECK(read_npy(scratch.write("f", npy_bytes("|u1", "(3,)", "abc")))->shape == std::vector<int64_t>{3});
+  CHECK(read_npy(scratch.write("f", gzip(npy_bytes("<i8", "(1,)", raw<int64_t>({7})))))->rows() == 1);
+  Result<Array> big = read_npy(scratch.write("f", npy_bytes(">i4", "(1,)", std::string("\0\0\1\2", 4))));
+  REQUIRE(big);
+  CHECK(*reinterpret_cast<int32_t*>(big->bytes.data()) == 258);
+}
+
+TEST_CASE("every truncation of an npy file is an error") {
+  Scratch scratch;
+  std::string bytes = npy_bytes("<f4", "(2, 1)", raw<float>({1, 2}));
+  for (size_t size = 0; size < bytes.size(); ++size) CHECK(error_of(scratch, bytes.substr(0, size)) != "");
+  CHECK(contains(error_of(scratch, bytes + "x"), "expected the end of the file"));
+}
+
+TEST_CASE("malformed npy files say what is wrong") {
+  Scratch scratch;
+  CHECK(contains(error_of(scratch, "not numpy at all"), "not an .npy file"));
+  CHECK(contains(error_of(scratch, npy_bytes("<f4", "(1,)", "abcd", "True")), "Fortran order"));
+  CHECK(contains(error_of(scratch, npy_bytes("|O", "(1,)", "abcd")), "pickled"));
+  CHECK(contains(error_of(scratch, npy_bytes("<c8", "(1,)", "abcdefgh")), "dtype '<c8' is not read"));
+  CHECK(contains(error_of(scratch, npy_bytes("<f4", "()", "abcd")), "is a scalar"));
+  CHECK(contains(error_of(scratch, npy_bytes("<f4", "(-1,)", "")), "shape is malformed"));
+  CHECK(contains(error_of(scratch, npy_bytes("<f4", "(4611686018427387904, 4)", "")), "overflows"));
+  CHECK(contains(error_of(scratch, npy_bytes("<f4", "(1000000000000,)", "")), "more bytes than the file holds"));
+  CHECK(contains(error_of(scratch, npy_bytes("<f4", "(1", "abcd")), "malformed"));
+}
+
+TEST_CASE("what is written as npy reads back, with the data at a multiple of 64") {
+  Scratch scratch;
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{5}, {5, 3}, {5, 3, 2, 1}}) {
+    int64_t count = checked_product(shape, 0);
+    std::string header = npy_header(TARN_F32, shape);
+    CHECK(header.size() % 64 == 0);
+    Result<Array> array = read_npy(scratch.write("f", header + std::string(static_cast<size_t>(count) * 4, 'x')));
+    REQUIRE(array);
+    CHECK(array->shape == shape);
+  }
+}
+
+template <typename From, typename To>
+static std::string convert(std::initializer_list<From> values, FileType type, tarn_dtype to, std::vector<To> expected,
+                           int64_t classes = 0) {
+  std::string text = raw(values);
+  Bytes bytes;
+  REQUIRE(bytes.append(text.data(), text.size()));
+  Result<Bytes> out = convert_elements(std::move(bytes), type, to, classes, 1, "f");
+  if (!out) return out.error().message;
+  REQUIRE(out->size() == expected.size() * sizeof(To));
+  CHECK(memcmp(out->data(), expected.data(), out->size()) == 0);
+  return "";
+}
+
+TEST_CASE("elements convert where nothing is lost") {
+  CHECK(convert<double, float>({0.1, -2}, FileType::kF64, TARN_F32, {0.1f, -2}) == "");
+  CHECK(convert<uint8_t, int32_t>({0, 9}, FileType::kU8, TARN_I32, {0, 9}, 10) == "");
+  CHECK(convert<int64_t, float>({16777216}, FileType::kI64, TARN_F32, {16777216}) == "");
+  CHECK(convert<float, uint8_t>({255}, FileType::kF32, TARN_U8, {255}) == "");
+  CHECK(convert<double, float>({1.0 / 0.0}, FileType::kF64, TARN_F32, {1.0f / 0.0f}) == "");
+  CHECK(contains(convert<float, uint8_t>({1, 256}, FileType::kF32, TARN_U8, {}),
+                 "row 1: the f32 value 256 does not fit into u8"));
+  CHECK(contains(convert<float, int32_t>({0.5}, FileType::kF32, TARN_I32, {}), "does not fit into i32"));
+  CHECK(contains(convert<int64_t, float>({16777217}, FileType::kI64, TARN_F32, {}), "does not fit into f32"));
+  CHECK(contains(convert<double, float>({1e300}, FileType::kF64, TARN_F32, {}), "does not fit into f32"));
+  CHECK(contains(convert<uint64_t, int64_t>({~0ull}, FileType::kU64, TARN_I64, {}), "does not fit into i64"));
+  CHECK(contains(convert<uint8_t, int32_t>({3, 12}, FileType::kU8, TARN_I32, {}, 10),
+                 "f: row 1: label 12 is not one of the 10 classes 0..9"));
+}
