@@ -4,7 +4,7 @@ A record has "kind" (function, loss, optimizer, clip), "name" and "settings"; th
   function   x, cotangent, y, gradient: gradient = d sum(y * cotangent) / dx; shape [rows, columns]
   loss       x, target, y (mean over the rows), gradient = dy/dx
   optimizer  initial, gradients [steps][n], parameters [steps][n] after each step
-  clip       gradients [tensors][n], norm, clipped [tensors][n]
+  clip       gradients of two tensors, the first twice the second; norm, clipped
 """
 import torch
 import torch.nn.functional as F
@@ -88,8 +88,8 @@ def optimizer_records():
 
 def clip_records():
     for limit in (0.5, 1.0, 100.0):
-        tensors = [torch.zeros(n, dtype=torch.float64, requires_grad=True) for n in (4, 3)]
-        gradients = [ramp(4, 9), ramp(3, 17)]
+        tensors = [torch.zeros(7, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+        gradients = [[2 * g for g in ramp(7, 9)], ramp(7, 9)]
         for tensor, gradient in zip(tensors, gradients):
             tensor.grad = torch.tensor(gradient, dtype=torch.float64)
         total = torch.nn.utils.clip_grad_norm_(tensors, limit, foreach=False)
