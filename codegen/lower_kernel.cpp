@@ -282,6 +282,8 @@ class KernelLowering final : public ScalarEmitter {
   }
 
   ScalarIndex compute(ValueId value, const Indices& indices) {
+    // Nothing reads an element of an empty tensor: the loop around never runs, but a load might be placed outside it.
+    if (func_.type(value).elements() == 0) return constant(0, func_.type(value).dtype).id;
     if (defining_[value.index] < 0) return load(value, indices, false);
     const Op& op = func_.ops[static_cast<size_t>(defining_[value.index])];
     return std::visit([&](const auto& form) { return compute_form(form, op, indices); }, op.def->body);

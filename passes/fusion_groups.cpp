@@ -13,6 +13,17 @@ namespace tarn {
 
 namespace {
 
+// What was collected from `first` on is read through view `op`.
+void pass_view(const Func& func, const Op& op, std::vector<FusionSource>& sources, size_t first) {
+  std::optional<std::vector<AffineIndex>> map = view_map(func, op);
+  int64_t prefix = preserved_prefix(func, op);
+  bool is_guarded = map && leaves_range(*map, func.type(op.result()).shape, func.type(op.operands[0]).shape);
+  for (size_t s = first; s < sources.size(); ++s) {
+    sources[s].prefix = std::min(sources[s].prefix, prefix);
+    sources[s].needs_memory = sources[s].needs_memory || is_guarded;
+  }
+}
+
 bool is_cheap_generate(const Op& op) {
   return std::holds_alternative<Generate>(op.def->body) && op.operands.empty();
 }
@@ -62,8 +73,7 @@ class FusionPlanner {
     std::vector<FusionSource> sources;
     if (std::holds_alternative<View>(op.def->body)) {  // a view that is computed into memory
       collect_sources(func_, defining_, roles_, op.operands[0], sources);
-      int64_t prefix = preserved_prefix(func_, op);
-      for (FusionSource& source : sources) source.prefix = std::min(source.prefix, prefix);
+      pass_view(func_, op, sources, 0);
       return sources;
     }
     for (ValueId operand : op.operands) collect_sources(func_, defining_, roles_, operand, sources);
@@ -401,12 +411,7 @@ void collect_sources(const Func& func, const std::vector<int>& defining, const s
   if (!std::holds_alternative<View>(op.def->body)) return;
   size_t first = sources.size();
   collect_sources(func, defining, roles, op.operands[0], sources);
-  int64_t prefix = preserved_prefix(func, op);
-  bool is_guarded = leaves_range(*view_map(func, op), func.type(op.result()).shape, func.type(op.operands[0]).shape);
-  for (size_t s = first; s < sources.size(); ++s) {
-    sources[s].prefix = std::min(sources[s].prefix, prefix);
-    sources[s].needs_memory = sources[s].needs_memory || is_guarded;
-  }
+  pass_view(func, op, sources, first);
 }
 
 FusionPlan plan_fusion(const Func& func) {

@@ -1,0 +1,281 @@
+// Walks kernel loops in f64.
+#include "tests/codegen/kernel_interpreter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ir/base/check.h"
+
+namespace tarn {
+
+static constexpr double kPoison = std::numeric_limits<double>::quiet_NaN();
+
+static double wrap_i32(double value) {
+  return static_cast<double>(static_cast<int32_t>(static_cast<int64_t>(value)));
+}
+static uint32_t bits_of(double value) {
+  return static_cast<uint32_t>(static_cast<int64_t>(value));
+}
+static double signed_bits(uint32_t value) {
+  return static_cast<double>(static_cast<int32_t>(value));
+}
+
+static double cast_to(double value, DType dtype) {
+  switch (dtype) {
+    case DType::Bool:
+      return value != 0;
+    case DType::U8:
+      return static_cast<double>(static_cast<uint8_t>(static_cast<int64_t>(value)));
+    case DType::I32:
+      return wrap_i32(std::trunc(value));
+    case DType::I64:
+      return std::trunc(value);
+    default:
+      return value;
+  }
+}
+
+static double apply(ScalarOp op, const std::vector<double>& x, DType operand, DType result) {
+  bool is_int = operand == DType::I32;
+  auto wrapped = [&](double value) { return is_int ? wrap_i32(value) : value; };
+  switch (op) {
+    case ScalarOp::Add:
+      return wrapped(x[0] + x[1]);
+    case ScalarOp::Sub:
+      return wrapped(x[0] - x[1]);
+    case ScalarOp::Mul:
+      return is_int ? signed_bits(bits_of(x[0]) * bits_of(x[1])) : x[0] * x[1];
+    case ScalarOp::Div:
+      return is_float(operand) ? x[0] / x[1] : std::trunc(x[0] / x[1]);
+    case ScalarOp::Neg:
+      return -x[0];
+    case ScalarOp::Abs:
+      return std::abs(x[0]);
+    case ScalarOp::Min:
+      return std::isnan(x[0]) || std::isnan(x[1]) ? kPoison : std::min(x[0], x[1]);
+    case ScalarOp::Max:
+      return std::isnan(x[0]) || std::isnan(x[1]) ? kPoison : std::max(x[0], x[1]);
+    case ScalarOp::Fma:
+      return x[0] * x[1] + x[2];
+    case ScalarOp::Sqrt:
+      return std::sqrt(x[0]);
+    case ScalarOp::Exp:
+      return std::exp(x[0]);
+    case ScalarOp::Log:
+      return std::log(x[0]);
+    case ScalarOp::Log1p:
+      return std::log1p(x[0]);
+    case ScalarOp::Tanh:
+      return std::tanh(x[0]);
+    case ScalarOp::Erf:
+      return std::erf(x[0]);
+    case ScalarOp::Sin:
+      return std::sin(x[0]);
+    case ScalarOp::Cos:
+      return std::cos(x[0]);
+    case ScalarOp::Pow:
+      return std::pow(x[0], x[1]);
+    case ScalarOp::Floor:
+      return std::floor(x[0]);
+    case ScalarOp::Round:
+      return std::nearbyint(x[0]);
+    case ScalarOp::Eq:
+      return x[0] == x[1];
+    case ScalarOp::Ne:
+      return x[0] != x[1];
+    case ScalarOp::Lt:
+      return x[0] < x[1];
+    case ScalarOp::Le:
+      return x[0] <= x[1];
+    case ScalarOp::Gt:
+      return x[0] > x[1];
+    case ScalarOp::Ge:
+      return x[0] >= x[1];
+    case ScalarOp::And:
+      return signed_bits(bits_of(x[0]) & bits_of(x[1]));
+    case ScalarOp::Or:
+      return signed_bits(bits_of(x[0]) | bits_of(x[1]));
+    case ScalarOp::Xor:
+      return signed_bits(bits_of(x[0]) ^ bits_of(x[1]));
+    case ScalarOp::Not:
+      return operand == DType::Bool ? x[0] == 0 : signed_bits(~bits_of(x[0]));
+    case ScalarOp::ShiftRight:
+      if (operand == DType::I64)
+        return static_cast<double>(static_cast<uint64_t>(static_cast<int64_t>(x[0])) >> bits_of(x[1]));
+      return signed_bits(bits_of(x[0]) >> bits_of(x[1]));
+    case ScalarOp::MulHigh: {
+      uint64_t product = static_cast<uint64_t>(bits_of(x[0])) * bits_of(x[1]);
+      return signed_bits(static_cast<uint32_t>(product >> 32));
+    }
+    case ScalarOp::Select:
+      return x[0] != 0 ? x[1] : x[2];
+    case ScalarOp::Cast:
+      return cast_to(x[0], result);
+  }
+  return kPoison;
+}
+
+// One run of one kernel.
+class KernelRun {
+ public:
+  KernelRun(const KernelCall& call, SimulatedArena& arena)
+      : call_(call),
+        kernel_(call.kernel),
+        arena_(arena),
+        scalars_(kernel_.scalars.size(), kPoison),
+        index_(kernel_.variables.size(), 0) {}
+
+  void block(const Block& body) {
+    for (const Statement& statement : body) {
+      std::visit([&](const auto& node) { run(node); }, statement.node);
+    }
+  }
+
+ private:
+  // The byte address of an element, or nullopt where a guarded access leaves its range.
+  std::optional<uint64_t> address(const Access& access) const {
+    const KernelBuffer& buffer = kernel_.buffers[access.buffer];
+    Shape strides = row_major_strides(buffer.type.shape);
+    int64_t element = 0;
+    for (size_t d = 0; d < access.indices.size(); ++d) {
+      const IndexExpression& expression = access.indices[d];
+      int64_t value = expression.offset;
+      for (const auto& term : expression.terms) value += term.coefficient * index_[term.variable];
+      bool is_inside = value % expression.divisor == 0;
+      value /= expression.divisor;
+      is_inside = is_inside && value >= 0 && value < buffer.type.shape[d];
+      TARN_CHECK(is_inside || access.guarded, "kernel {} leaves buffer {}", kernel_.name, buffer.name);
+      if (!is_inside) return std::nullopt;
+      element += value * strides[d];
+    }
+    return call_.buffer_offsets[access.buffer] + static_cast<uint64_t>(element * dtype_bytes(buffer.type.dtype));
+  }
+
+  void run(const Constant& node) { scalars_[node.result] = cast_to(node.value, kernel_.scalars[node.result]); }
+  void run(const ReadIndex& node) { scalars_[node.result] = static_cast<double>(index_[node.variable]); }
+
+  void run(const Compute& node) {
+    std::vector<double> operands;
+    for (ScalarIndex operand : node.operands) operands.push_back(scalars_[operand]);
+    scalars_[node.result] =
+        apply(node.op, operands, kernel_.scalars[node.operands.back()], kernel_.scalars[node.result]);
+  }
+
+  void run(const Load& node) {
+    std::optional<uint64_t> from = address(node.access);
+    scalars_[node.result] = from ? arena_.memory_[*from] : 0;
+  }
+
+  void run(const Store& node) {
+    int64_t bytes = dtype_bytes(kernel_.buffers[node.access.buffer].type.dtype);
+    arena_.store(*address(node.access), bytes, scalars_[node.value]);
+  }
+
+  void run(const ForLoop& node) {
+    for (int64_t i = 0; i < kernel_.variables[node.variable].extent; ++i) {
+      index_[node.variable] = i;
+      block(node.body);
+    }
+  }
+
+  static double identity(ReduceKind kind) {
+    switch (kind) {
+      case ReduceKind::Sum:
+        return 0;
+      case ReduceKind::Prod:
+        return 1;
+      case ReduceKind::Max:
+      case ReduceKind::ArgMax:
+        return -HUGE_VAL;
+      case ReduceKind::Min:
+        return HUGE_VAL;
+    }
+    return 0;
+  }
+
+  void run(const ReduceLoop& node) {
+    double sum = identity(node.kind);
+    double best = 0;
+    reduce(node, 0, sum, best);
+    scalars_[node.result] = node.kind == ReduceKind::ArgMax ? best : sum;
+  }
+
+  void reduce(const ReduceLoop& node, size_t depth, double& sum, double& best) {
+    if (depth < node.variables.size()) {
+      for (int64_t i = 0; i < kernel_.variables[node.variables[depth]].extent; ++i) {
+        index_[node.variables[depth]] = i;
+        reduce(node, depth + 1, sum, best);
+      }
+      return;
+    }
+    block(node.body);
+    double value = scalars_[node.yield];
+    switch (node.kind) {
+      case ReduceKind::Sum:
+        sum += value;
+        break;
+      case ReduceKind::Prod:
+        sum *= value;
+        break;
+      case ReduceKind::Max:
+        sum = std::isnan(value) || std::isnan(sum) ? kPoison : std::max(sum, value);
+        break;
+      case ReduceKind::Min:
+        sum = std::isnan(value) || std::isnan(sum) ? kPoison : std::min(sum, value);
+        break;
+      case ReduceKind::ArgMax:
+        if (value > sum) {
+          sum = value;
+          best = static_cast<double>(index_[node.variables[0]]);
+        }
+        break;
+    }
+  }
+
+  const KernelCall& call_;
+  const Kernel& kernel_;
+  SimulatedArena& arena_;
+  std::vector<double> scalars_;
+  std::vector<int64_t> index_;
+};
+
+SimulatedArena::SimulatedArena(const Program& program) : program_(program), memory_(program.arena_bytes, kPoison) {}
+
+const ProgramTensor& SimulatedArena::find(const std::string& tensor) const {
+  auto found = std::find_if(program_.tensors.begin(), program_.tensors.end(),
+                            [&](const ProgramTensor& known) { return known.name == tensor; });
+  TARN_CHECK(found != program_.tensors.end(), "no tensor {}", tensor);
+  return *found;
+}
+
+void SimulatedArena::store(uint64_t address, int64_t bytes, double value) {
+  for (int64_t i = 1; i < bytes; ++i) memory_[address + static_cast<uint64_t>(i)] = kPoison;
+  memory_[address] = value;
+}
+
+void SimulatedArena::set(const std::string& tensor, const std::vector<double>& elements) {
+  const ProgramTensor& known = find(tensor);
+  int64_t bytes = dtype_bytes(known.type.dtype);
+  for (size_t i = 0; i < elements.size(); ++i)
+    store(known.offset + i * static_cast<uint64_t>(bytes), bytes, elements[i]);
+}
+
+std::vector<double> SimulatedArena::get(const std::string& tensor) const {
+  const ProgramTensor& known = find(tensor);
+  std::vector<double> elements;
+  for (int64_t i = 0; i < known.type.elements(); ++i) {
+    elements.push_back(memory_[known.offset + static_cast<uint64_t>(i * dtype_bytes(known.type.dtype))]);
+  }
+  return elements;
+}
+
+void SimulatedArena::run(const ProgramEntry& entry) {
+  for (const KernelCall& call : entry.calls) KernelRun(call, *this).block(call.kernel.body);
+  for (const ArenaCopy& copy : entry.copies) {
+    std::copy_n(memory_.begin() + static_cast<std::ptrdiff_t>(copy.from), copy.bytes,
+                memory_.begin() + static_cast<std::ptrdiff_t>(copy.to));
+  }
+}
+
+}  // namespace tarn
