@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -132,7 +133,15 @@ Ran run(const std::string& directory, const std::string& command) {
 }
 
 Child start(const std::string& directory, const std::vector<std::string>& words) {
+  // Until the program runs, a signal must not reach the test framework's handlers in the child.
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
   int pid = fork();
+  if (pid == 0) {
+    for (int number : {SIGINT, SIGTERM, SIGUSR1}) signal(number, SIG_DFL);
+  }
+  sigprocmask(SIG_SETMASK, &before, nullptr);
   if (pid != 0) return {pid};
   if (chdir(directory.c_str()) != 0) _exit(126);
   dup2(open("out.txt", O_WRONLY | O_CREAT | O_TRUNC, 0666), 1);
