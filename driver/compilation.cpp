@@ -13,6 +13,8 @@
 #include "codegen/build_program.h"
 #include "driver/files.h"
 #include "frontend/compile.h"
+#include "frontend/parser.h"
+#include "frontend/print_ast.h"
 #include "ir/parse.h"
 #include "passes/pipeline.h"
 
@@ -72,6 +74,13 @@ std::optional<Module> Compilation::load() {
   }
   if (sink_.has_errors()) return std::nullopt;
   return module;
+}
+
+std::optional<std::string> Compilation::syntax_tree() {
+  if (!read_input()) return std::nullopt;
+  ast::File tree = parse_file(sources_, input_file_, sink_);
+  if (sink_.has_errors()) return std::nullopt;
+  return print_ast(tree);
 }
 
 bool Compilation::run_passes(Module& module) {

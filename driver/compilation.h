@@ -18,6 +18,8 @@ class Compilation {
   // Reads the input: a model file through the front end, IR text (it begins with `module`) through its parser.
   // nullopt: there are errors; finish() prints them.
   std::optional<Module> load();
+  // The syntax tree of a model file, printed.
+  std::optional<std::string> syntax_tree();
   // Runs the pipeline, up to --stop-after.
   bool run_passes(Module& module);
   // load, run_passes, build_program.

@@ -11,20 +11,6 @@
 
 namespace tarn {
 
-namespace {
-
-std::string with_unit(double value, std::string_view unit) {
-  static constexpr std::string_view kPrefixes[] = {"", "k", "M", "G", "T"};
-  size_t prefix = 0;
-  while (value >= 1000 && prefix + 1 < std::size(kPrefixes)) {
-    value /= 1000;
-    ++prefix;
-  }
-  return prefix == 0 ? fmt::format("{:.0f} {}", value, unit)
-                     : fmt::format("{:.3g} {}{}", value, kPrefixes[prefix], unit);
-}
-
-// "contract, 2 add, relu": the ops of a kernel in order of first appearance, free ones aside.
 std::string fused_ops(const Func& kernel) {
   std::vector<std::pair<std::string_view, int>> counts;
   for (const Op& op : kernel.ops) {
@@ -46,7 +32,6 @@ std::string fused_ops(const Func& kernel) {
   return out.empty() ? "copy" : out;
 }
 
-// "mnist.tarn:7, 12; dense.tarn:3": where the fused ops come from.
 std::string source_lines(const Func& kernel) {
   std::map<std::string, std::vector<uint32_t>> lines;
   for (const Op& op : kernel.ops) {
@@ -61,6 +46,19 @@ std::string source_lines(const Func& kernel) {
     out += fmt::format("{}{}:{}", out.empty() ? "" : "; ", file, fmt::join(numbers, ","));
   }
   return out;
+}
+
+namespace {
+
+std::string with_unit(double value, std::string_view unit) {
+  static constexpr std::string_view kPrefixes[] = {"", "k", "M", "G", "T"};
+  size_t prefix = 0;
+  while (value >= 1000 && prefix + 1 < std::size(kPrefixes)) {
+    value /= 1000;
+    ++prefix;
+  }
+  return prefix == 0 ? fmt::format("{:.0f} {}", value, unit)
+                     : fmt::format("{:.3g} {}{}", value, kPrefixes[prefix], unit);
 }
 
 // Where a stored value goes, which is why it is stored.

@@ -15,4 +15,9 @@ std::string explain(const Module& module, const Program& program, const ExplainO
 // The entry functions as a graphviz digraph: kernels as boxes, values as edges.
 std::string dot_graph(const Module& module);
 
+// "contract, 2 x add, relu": the ops of a kernel in order of first appearance, views and constants aside.
+std::string fused_ops(const Func& kernel);
+// "mnist.tarn:7,12": the places that the fused ops come from.
+std::string source_lines(const Func& kernel);
+
 }  // namespace tarn
