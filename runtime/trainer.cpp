@@ -68,10 +68,11 @@ static void add_totals(Event& event, const Model& model, const std::string& pref
     event.add(prefix + model.metrics()[i]->name, totals.mean_metric(i));
 }
 
-static std::string totals_columns(const Model& model, const char* prefix, const Totals& totals) {
-  std::string text = format("  %sloss %.4f", prefix, totals.mean_loss());
+// "loss 0.0812  accuracy 97.52 %"
+static std::string totals_columns(const Model& model, const Totals& totals) {
+  std::string text = format("loss %.4f", totals.mean_loss());
   for (size_t i = 0; i < totals.metrics.size(); ++i)
-    text += std::string("  ") + prefix + model.metrics()[i]->name + " " +
+    text += std::string("  ") + model.metrics()[i]->name + " " +
             metric_text(model.metrics()[i]->name, totals.mean_metric(i));
   return text;
 }
@@ -94,11 +95,10 @@ Status Trainer::report_epoch(const Totals* valid, const Totals* test, bool is_be
   line_shown_ = now;
   std::string text = format("epoch %*lld/%lld", static_cast<int>(std::to_string(state_.epochs).size()),
                             static_cast<Big>(number), static_cast<Big>(state_.epochs));
-  text += totals_columns(model_, "", state_.partial);
-  if (valid != nullptr) text += totals_columns(model_, "valid ", *valid);
-  if (test != nullptr) text += totals_columns(model_, "test ", *test);
-  text += format("  %s rows/s  %.1f s%s", short_number(rows / std::max(seconds, 1e-9)).c_str(), seconds,
-                 is_best ? "  best" : "");
+  text += "  " + totals_columns(model_, state_.partial);
+  if (valid != nullptr) text += "  valid: " + totals_columns(model_, *valid);
+  if (test != nullptr) text += "  test: " + totals_columns(model_, *test);
+  text += format("  %.1f s%s", seconds, is_best ? "  best" : "");
   session_.progress.line(text);
   return Done{};
 }
@@ -171,7 +171,10 @@ Result<int> Trainer::finish_run() {
   }
   state_.finished = true;
   if (Status status = save(); !status) return status.error();
-  session_.progress.line("saved " + save_path_);
+  double seconds = std::max(now_seconds() - trained_since_, 1e-9);
+  session_.progress.line(format("saved %s after %lld steps, %.1f s, %s rows/s", save_path_.c_str(),
+                                static_cast<Big>(model_.scalar(TARN_STEP)), seconds,
+                                short_number(static_cast<double>(steps_run_ * model_.batch()) / seconds).c_str()));
   if (data_.test.size() > 0) {
     Totals totals(model_.metrics().size());
     Result<Outcome> outcome = evaluate(session_, data_.test, totals);
@@ -197,6 +200,7 @@ Result<int> Trainer::finish_run() {
 Result<int> Trainer::run() {
   run_began_ = now_seconds();
   if (Status status = set_up(); !status) return status.error();
+  trained_since_ = now_seconds();
   while (state_.epoch < state_.epochs && !patience_is_over() && !state_.finished) {
     Result<Outcome> outcome = train_epoch();
     if (outcome && *outcome == Outcome::kComplete) outcome = finish_epoch();

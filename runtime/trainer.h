@@ -53,8 +53,7 @@ class Trainer {
   std::string save_path_;
   std::vector<uint32_t> order_;
   int64_t steps_run_ = 0;  // by this process
-  bool announced_save_ = false;
-  double run_began_ = 0, epoch_began_ = 0;
+  double run_began_ = 0, trained_since_ = 0, epoch_began_ = 0;
   int64_t epoch_first_batch_ = 0;  // where this process took the epoch up
   double line_shown_ = -1e9;       // when an epoch's line was printed last
   double saved_at_ = 0, save_took_ = 0;

@@ -24,7 +24,7 @@ TEST_CASE("train, then eval, predict and info") {
   CHECK(ran.err == "");
   CHECK(contains(ran.out, "168 rows to train on, 42 to validate, 53 to test; 12 epochs of 21 steps, seed 1"));
   CHECK(contains(ran.out, "epoch 12/12  loss "));
-  CHECK(contains(ran.out, "  valid accuracy "));
+  CHECK(contains(ran.out, "  valid: loss "));
   CHECK_FALSE(contains(ran.out, "\r"));
   CHECK_FALSE(contains(ran.out, "\x1b"));
   size_t test_line = ran.out.find("test: loss ");

@@ -1,0 +1,276 @@
+// Facts about a compiled model -> NAME.h, the C99 header that stands beside libNAME.a.
+#include "c_header.h"
+
+#include <cctype>
+#include <cstdio>
+
+#include "embed_internal.h"
+
+namespace tarn {
+
+// The text of runtime/embed.h: one source for the declarations.
+static const char* const kEmbedText =
+#include "embed_text.inc"
+    ;
+
+std::string c_identifier(const std::string& name) {
+  std::string out;
+  for (char c : name) out += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  if (out.empty() || std::isdigit(static_cast<unsigned char>(out[0]))) out.insert(0, "_");
+  return out;
+}
+
+static std::string upper(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return text;
+}
+
+// Puts `parts` for {0}, {1}, ...: the templates below stay readable as C.
+static std::string fill(const char* pattern, const std::vector<std::string>& parts) {
+  std::string out;
+  for (const char* p = pattern; *p != 0; ++p) {
+    bool is_slot = p[0] == '{' && std::isdigit(static_cast<unsigned char>(p[1])) && p[2] == '}';
+    if (is_slot) {
+      out += parts[static_cast<size_t>(p[1] - '0')];
+      p += 2;
+    } else {
+      out += *p;
+    }
+  }
+  return out;
+}
+
+static const char* c_type(uint32_t dtype) {
+  switch (static_cast<tarn_dtype>(dtype)) {
+    case TARN_BOOL:
+    case TARN_U8:
+      return "uint8_t";
+    case TARN_I32:
+      return "int32_t";
+    case TARN_I64:
+      return "int64_t";
+    case TARN_F32:
+      return "float";
+    case TARN_F64:
+      return "double";
+  }
+  return "uint8_t";
+}
+
+static std::string type_text(const HeaderTensor& tensor) {
+  static const char* const kNames[] = {"bool", "u8", "i32", "i64", "f32", "f64"};
+  std::string text = kNames[tensor.dtype <= TARN_F64 ? tensor.dtype : 0];
+  for (size_t axis = 0; axis < tensor.shape.size(); ++axis)
+    text += (axis == 0 ? "[" : ",") + std::to_string(tensor.shape[axis]);
+  return text + (tensor.shape.empty() ? "" : "]");
+}
+
+// "[rows, 28, 28]"
+static std::string rows_text(const HeaderTensor& tensor, const char* rows) {
+  std::string text = std::string("[") + rows;
+  for (size_t axis = 1; axis < tensor.shape.size(); ++axis) text += ", " + std::to_string(tensor.shape[axis]);
+  return text + "]";
+}
+
+static int64_t row_elements(const HeaderTensor& tensor) {
+  int64_t count = 1;
+  for (size_t axis = 1; axis < tensor.shape.size(); ++axis) count *= tensor.shape[axis];
+  return count;
+}
+
+static std::string number(double value) {
+  char text[40];
+  snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
+// Text from outside must not end the comment that it stands in.
+static std::string comment(std::string text) {
+  for (size_t at = text.find("*/"); at != std::string::npos; at = text.find("*/")) text.replace(at, 2, "* /");
+  for (char& c : text)
+    if (c == '\n' || c == '\r') c = ' ';
+  return text;
+}
+
+static std::string table(const HeaderFacts& facts, tarn_role role, const char* title) {
+  std::string text;
+  for (const HeaderTensor& tensor : facts.tensors) {
+    if (tensor.role != static_cast<uint32_t>(role)) continue;
+    std::string line = " *   " + comment(tensor.name);
+    line.resize(std::max<size_t>(line.size() + 2, 32), ' ');
+    line += type_text(tensor);
+    if (role == TARN_HYPER) line += ", default " + number(tensor.initial);
+    if (!tensor.doc.empty()) line += "  " + comment(tensor.doc);
+    text += line + "\n";
+  }
+  return text.empty() ? "" : std::string(" *\n * ") + title + "\n" + text;
+}
+
+static std::string opening(const HeaderFacts& facts) {
+  std::string text = fill("/* {0}: compiled from {1} by tarn {2}, for {3}.  Link lib{0}.a and the C math library.\n",
+                          {comment(facts.name), comment(facts.source), comment(facts.version), comment(facts.cpu)});
+  text += table(facts, TARN_INPUT, "Inputs, one batch of raw data");
+  text += table(facts, TARN_OUTPUT, "Outputs of predict");
+  text += table(facts, TARN_METRIC, "Metrics");
+  text += table(facts, TARN_HYPER, "Hypers");
+  text += table(facts, TARN_PARAM, "Parameters");
+  text += table(facts, TARN_STATE, "States");
+  return text + " */\n";
+}
+
+static std::string constants(const HeaderFacts& facts, const std::string& prefix) {
+  uint64_t head = tarn_instance_head(facts.tensors.size(), facts.arena_alignment);
+  std::string text = fill(R"(
+/* One instance needs {0}_MEMORY_BYTES of memory at a multiple of {0}_ALIGNMENT; {0}_ARENA_BYTES of it are the arena. */
+#define {0}_MEMORY_BYTES {1}
+#define {0}_ARENA_BYTES {2}
+#define {0}_ALIGNMENT {3}
+#define {0}_BATCH {4} /* rows of a batch */
+)",
+                          {prefix, std::to_string(head + facts.arena_bytes), std::to_string(facts.arena_bytes),
+                           std::to_string(facts.arena_alignment), std::to_string(facts.batch)});
+  for (const HeaderTensor& tensor : facts.tensors)
+    if (tensor.role == TARN_INPUT || tensor.role == TARN_OUTPUT)
+      text +=
+          fill("#define {0}_{1}_ROW {2} /* values in one row of `{3}` */\n",
+               {prefix, upper(c_identifier(tensor.name)), std::to_string(row_elements(tensor)), comment(tensor.name)});
+  return text;
+}
+
+static const char* const kCommon = R"(
+extern const struct tarn_program {0}_program;
+typedef struct {0}_instance {0}_instance;
+
+/* For the calls that have no wrapper here. */
+static inline tarn_instance* {0}_as_tarn(const {0}_instance* m) { return (tarn_instance*)(uintptr_t)m; }
+
+/* Lays an instance out in `memory`; `options` may be NULL.  Then call {0}_init or {0}_load. */
+static inline tarn_result {0}_create(const tarn_options* options, void* memory, size_t bytes, {0}_instance** instance) {
+  tarn_instance* made = NULL;
+  tarn_result result;
+  if (instance == NULL) return TARN_ERROR_NULL;
+  result = tarn_create(&{0}_program, options, memory, bytes, &made);
+  *instance = ({0}_instance*)(void*)made;
+  return result;
+}
+
+static inline tarn_result {0}_init({0}_instance* m) { return tarn_init({0}_as_tarn(m)); }
+static inline tarn_result {0}_reset({0}_instance* m) { return tarn_reset({0}_as_tarn(m)); }
+static inline tarn_result {0}_set_rows({0}_instance* m, int64_t rows) { return tarn_set_rows({0}_as_tarn(m), rows); }
+static inline tarn_result {0}_set_hyper({0}_instance* m, const char* name, double value) {
+  return tarn_set_hyper({0}_as_tarn(m), name, value);
+}
+static inline tarn_result {0}_get_parameter(const {0}_instance* m, const char* name, void* data, size_t bytes) {
+  return tarn_get_parameter({0}_as_tarn(m), name, data, bytes);
+}
+static inline tarn_result {0}_set_parameter({0}_instance* m, const char* name, const void* data, size_t bytes) {
+  return tarn_set_parameter({0}_as_tarn(m), name, data, bytes);
+}
+static inline tarn_result {0}_save(const {0}_instance* m, tarn_write_function write, void* user) {
+  return tarn_save({0}_as_tarn(m), write, user);
+}
+static inline tarn_result {0}_load({0}_instance* m, tarn_read_function read, void* user, uint64_t file_bytes) {
+  return tarn_load({0}_as_tarn(m), read, user, file_bytes);
+}
+)";
+
+static const char* const kTrain = R"(
+/* One optimizer step over the rows that are set; *loss (may be NULL) is their mean loss before the update. */
+static inline tarn_result {0}_train_step({0}_instance* m, float* loss) { return tarn_train_step({0}_as_tarn(m), loss); }
+static inline tarn_result {0}_set_total_steps({0}_instance* m, int64_t steps) {
+  return tarn_set_total_steps({0}_as_tarn(m), steps);
+}
+static inline tarn_result {0}_set_epoch({0}_instance* m, int64_t epoch) { return tarn_set_epoch({0}_as_tarn(m), epoch); }
+static inline tarn_result {0}_step(const {0}_instance* m, int64_t* steps_done) {
+  return tarn_step({0}_as_tarn(m), steps_done);
+}
+)";
+
+static const char* const kEval = R"(
+/* Loss and metrics of the rows that are set, in evaluation mode. */
+static inline tarn_result {0}_eval_step({0}_instance* m, float* loss) { return tarn_eval_step({0}_as_tarn(m), loss); }
+)";
+
+static const char* const kPredict = R"(
+/* Runs the model on the rows of {1}; the outputs are read below. */
+static inline tarn_result {0}_predict({0}_instance* m) { return tarn_predict({0}_as_tarn(m)); }
+)";
+
+static const char* const kInput = R"(
+/* `{5}`: {3} values {4}, rows 1..{1}_BATCH. */
+static inline tarn_result {0}_set_{2}({0}_instance* m, const {3}* data, size_t rows) {
+  if (rows > {1}_BATCH) return TARN_ERROR_SIZE;
+  return tarn_set_input({0}_as_tarn(m), {7}, data, rows * {1}_{6}_ROW * sizeof(*data));
+}
+/* Its place in the instance, to be filled without a copy; then {0}_set_rows. */
+static inline {3}* {0}_{2}_memory({0}_instance* m) {
+  void* data = NULL;
+  return tarn_input_memory({0}_as_tarn(m), {7}, &data) == TARN_OK ? ({3}*)data : NULL;
+}
+)";
+
+static const char* const kOutput = R"(
+/* `{4}` of the last predict: {2} values {3}, valid until the next call; NULL where there is none. */
+static inline const {2}* {0}_output_{1}(const {0}_instance* m) {
+  const void* data = NULL;
+  return tarn_output({0}_as_tarn(m), {5}, &data, NULL) == TARN_OK ? (const {2}*)data : NULL;
+}
+)";
+
+static const char* const kMetric = R"(
+/* `{2}` of the last train or eval step. */
+static inline tarn_result {0}_metric_{1}(const {0}_instance* m, float* value) {
+  return tarn_metric({0}_as_tarn(m), "{2}", value);
+}
+)";
+
+static const char* const kHyper = R"(
+static inline tarn_result {0}_set_hyper_{1}({0}_instance* m, double value) {
+  return tarn_set_hyper({0}_as_tarn(m), "{2}", value);
+}
+)";
+
+static std::string tensor_functions(const HeaderFacts& facts, const std::string& name, const std::string& prefix) {
+  std::string text;
+  int input = 0, output = 0;
+  for (const HeaderTensor& tensor : facts.tensors) {
+    std::string id = c_identifier(tensor.name);
+    if (tensor.role == TARN_INPUT)
+      text += fill(kInput, {name, prefix, id, c_type(tensor.dtype), rows_text(tensor, "rows"), comment(tensor.name),
+                            upper(id), std::to_string(input++)});
+    if (tensor.role == TARN_OUTPUT)
+      text += fill(kOutput, {name, id, c_type(tensor.dtype), rows_text(tensor, "rows"), comment(tensor.name),
+                             std::to_string(output++)});
+    if (tensor.role == TARN_METRIC) text += fill(kMetric, {name, id, tensor.name});
+    if (tensor.role == TARN_HYPER) text += fill(kHyper, {name, id, tensor.name});
+  }
+  return text;
+}
+
+static std::string predict_inputs(const HeaderFacts& facts) {
+  std::string flagged, first;
+  for (const HeaderTensor& tensor : facts.tensors) {
+    if (tensor.role != TARN_INPUT) continue;
+    std::string name = "`" + comment(tensor.name) + "`";
+    if (first.empty()) first = name;
+    if (tensor.used_by_predict) flagged += (flagged.empty() ? "" : ", ") + name;
+  }
+  return flagged.empty() ? first : flagged;
+}
+
+std::string c_header(const HeaderFacts& facts) {
+  std::string name = c_identifier(facts.name), prefix = upper(name);
+  std::string text = opening(facts);
+  text += "#ifndef TARN_MODEL_" + prefix + "_H\n#define TARN_MODEL_" + prefix + "_H\n\n";
+  text += "/* ---- The same in the header of every model. */\n\n" + std::string(kEmbedText);
+  text += "\n/* ---- This model. */\n" + constants(facts, prefix);
+  text += "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
+  text += fill(kCommon, {name});
+  if (facts.has_train) text += fill(kTrain, {name});
+  if (facts.has_eval) text += fill(kEval, {name});
+  if (facts.has_predict) text += fill(kPredict, {name, predict_inputs(facts)});
+  text += tensor_functions(facts, name, prefix);
+  return text + "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
+}
+
+}  // namespace tarn

@@ -1,0 +1,41 @@
+// Facts about a compiled model -> NAME.h, the C99 header that stands beside libNAME.a.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tarn {
+
+// One entry of tarn_program.tensors, in the same order (runtime/tarn_abi.h).
+struct HeaderTensor {
+  std::string name;
+  uint32_t role = 0;   // enum tarn_role
+  uint32_t dtype = 0;  // enum tarn_dtype
+  std::vector<int64_t> shape;
+  double initial = 0;            // a hyper's default
+  bool used_by_predict = false;  // an input that predict reads
+  std::string doc;               // optional, one line
+};
+
+struct HeaderFacts {
+  std::string name;     // of the model: "mnist"; the library's symbol is NAME_program
+  std::string source;   // "mnist.tarn"
+  std::string version;  // of the compiler
+  std::string cpu;      // "x86-64-v3"
+  uint64_t arena_bytes = 0;
+  uint64_t arena_alignment = 64;
+  uint32_t batch = 0;
+  bool has_train = false;
+  bool has_eval = false;
+  bool has_predict = false;
+  std::vector<HeaderTensor> tensors;
+};
+
+// The whole text; C99 and C++11 and later, -pedantic clean, self-contained: it holds the text of runtime/embed.h.
+std::string c_header(const HeaderFacts& facts);
+
+// `name` as a C identifier: "fc1.w" -> "fc1_w".
+std::string c_identifier(const std::string& name);
+
+}  // namespace tarn
