@@ -140,7 +140,7 @@ class FuncVerifier {
 
   void check_gradient(const Op& op) {
     if (std::optional<Error> error = attrs_error(*op.def, op.attrs)) return report("V5", "{}", error->message);
-    if (op.operands.empty()) return report("V14", "there is no loss");
+    if (op.operands.size() < 2) return report("V14", "there is no loss or no target");
     const Type& loss = func_.type(op.operands[0]);
     if (!is_float(loss.dtype) || loss.rank() != 0) report("V14", "the loss is {}, not a float scalar", loss.text());
     if (op.results.size() + 1 != op.operands.size()) {

@@ -24,11 +24,12 @@ const Pass* find_pass(std::string_view name);
 
 struct PipelineOptions {
   int opt_level = 2;
-  std::vector<std::string> passes;  // run just these, in this order, instead of the pipeline (`tarn opt -p cse,dce`)
-  std::string stop_after;           // name of the pass after whose last run to stop; empty: none
-  std::string dump_dir;             // existing directory for NN.<pass>.tarnir, from 00.input.tarnir; empty: none
-  bool dump_locations = false;      // with loc(...) on each op
-  bool verify_each = true;          // after every pass; the input is always verified
+  std::vector<std::string> passes =
+      {};                       // run just these, in this order, instead of the pipeline (`tarn opt -p cse,dce`)
+  std::string stop_after = {};  // name of the pass after whose last run to stop; empty: none
+  std::string dump_dir = {};    // existing directory for NN.<pass>.tarnir, from 00.input.tarnir; empty: none
+  bool dump_locations = false;  // with loc(...) on each op
+  bool verify_each = true;      // after every pass; the input is always verified
 };
 
 struct PassReport {

@@ -1,0 +1,453 @@
+// Grows a graph op by op; candidates that fit no value, or would leave the tracked intervals, are dropped.
+#include "tests/random_graph.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <random>
+
+#include "ir/builder.h"
+#include "ir/contract_spec.h"
+
+namespace tarn {
+namespace {
+
+struct Interval {
+  double lo, hi;
+  double bound() const { return std::max(std::fabs(lo), std::fabs(hi)); }
+};
+constexpr double kLargest = 1e3;
+
+class GraphMaker {
+ public:
+  GraphMaker(uint64_t seed, const RandomGraphOptions& options) : random_(seed), options_(options) {
+    module_.name = "random";
+    module_.funcs.emplace_back();
+    func_ = &module_.funcs[0];
+    func_->name = "f";
+    b_.emplace(*func_);
+  }
+
+  Module make() {
+    for (int i = pick(1, 3); i > 0; --i) new_argument(random_shape());
+    int wanted = pick(options_.min_ops, options_.max_ops);
+    for (int tries = 0; static_cast<int>(func_->ops.size()) < wanted && tries < 20 * wanted; ++tries) grow();
+    add_results();
+    return std::move(module_);
+  }
+
+ private:
+  // --- choices ---
+  int pick(int lo, int hi) { return std::uniform_int_distribution<int>(lo, hi)(random_); }
+  bool chance(double probability) { return std::bernoulli_distribution(probability)(random_); }
+  double number(double lo, double hi) { return static_cast<float>(std::uniform_real_distribution<>(lo, hi)(random_)); }
+  template <typename T>
+  const T& any(const std::vector<T>& items) {
+    return items[pick(0, static_cast<int>(items.size()) - 1)];
+  }
+
+  int64_t random_size() {
+    static const std::vector<int64_t> kSizes = {1, 1, 2, 3, 3, 4, 5, 7, 8, 9, 11, 15, 16, 17, 31, 32, 33, 63, 65, 127};
+    return options_.with_empty && chance(0.02) ? 0 : any(kSizes);
+  }
+  Shape random_shape() {
+    static const std::vector<int> kRanks = {0, 1, 1, 2, 2, 2, 2, 3, 3, 4, 5};
+    Shape shape(any(kRanks));
+    do {
+      for (int64_t& size : shape) size = random_size();
+    } while (element_count(shape) > options_.max_elements);
+    return shape;
+  }
+
+  // --- values ---
+  const Interval& interval(ValueId value) const { return intervals_.at(value.index); }
+  ValueId remember(ValueId value, Interval interval) {
+    intervals_[value.index] = interval;
+    return value;
+  }
+  ValueId new_argument(Shape shape, DType dtype = DType::F32) {
+    bool is_float = dtype == DType::F32;
+    Interval range = is_float ? Interval{-2, 2} : Interval{0, 9};
+    return remember(b_->argument({dtype, std::move(shape)}, "x", Role::Input), range);
+  }
+  // A value of that kind, recent ones rather than old ones; nullopt if there is none.
+  template <typename Predicate>
+  std::optional<ValueId> find(Predicate accepts) {
+    std::vector<ValueId> found;
+    for (const auto& [index, range] : intervals_) {
+      if (accepts(b_->type(ValueId{index}), range)) found.push_back(ValueId{index});
+    }
+    if (found.empty()) return std::nullopt;
+    size_t from_end = std::min<size_t>(std::abs(std::normal_distribution<>(0, 4)(random_)), found.size() - 1);
+    return chance(0.7) ? found[found.size() - 1 - from_end] : any(found);
+  }
+  std::optional<ValueId> find_float() {
+    return find([](const Type& type, Interval) { return type.dtype == DType::F32; });
+  }
+  // A second operand of the type of the first: an old value, a constant, or a smaller value broadcast to it.
+  ValueId partner(const Type& type) {
+    std::optional<ValueId> old = find([&](const Type& other, Interval) { return other == type; });
+    if (old && chance(0.6)) return *old;
+    std::vector<std::pair<ValueId, std::vector<int64_t>>> smaller;
+    for (const auto& [index, range] : intervals_) {
+      const Type& other = b_->type(ValueId{index});
+      std::vector<int64_t> dims;
+      if (other.dtype == type.dtype && other.rank() < type.rank() && embed(other.shape, type.shape, dims)) {
+        smaller.emplace_back(ValueId{index}, dims);
+      }
+    }
+    if (!smaller.empty() && chance(0.7)) {
+      auto [value, dims] = any(smaller);
+      return remember(b_->broadcast(value, type.shape, dims), interval(value));
+    }
+    double value = type.dtype == DType::F32 ? any(std::vector<double>{0, 1, -1, 0.5, 2, 3, number(-2, 2)}) : 1;
+    return remember(b_->constant(value, type), {value, value});
+  }
+  static bool embed(const Shape& small, const Shape& large, std::vector<int64_t>& dims) {
+    for (size_t d = 0; d < large.size() && dims.size() < small.size(); ++d) {
+      if (large[d] == small[dims.size()]) dims.push_back(static_cast<int64_t>(d));
+    }
+    return dims.size() == small.size();
+  }
+  void emit(std::string_view op, std::vector<ValueId> operands, Attrs attrs, Interval range) {
+    if (range.bound() > kLargest) return;
+    if (Result<ValueId> value = b_->try_op(op, std::move(operands), std::move(attrs))) remember(*value, range);
+  }
+
+  // --- growth: one new op of a random form ---
+  void grow() {
+    static const std::vector<void (GraphMaker::*)()> kForms = {
+        &GraphMaker::unary,     &GraphMaker::unary,   &GraphMaker::binary,   &GraphMaker::binary,
+        &GraphMaker::binary,    &GraphMaker::choice,  &GraphMaker::generate, &GraphMaker::reduce,
+        &GraphMaker::reduce,    &GraphMaker::reshape, &GraphMaker::shift,    &GraphMaker::transpose,
+        &GraphMaker::broadcast, &GraphMaker::slice,   &GraphMaker::pad,      &GraphMaker::contract,
+        &GraphMaker::contract,  &GraphMaker::convert,
+    };
+    (this->*any(kForms))();
+  }
+
+  void unary() {
+    std::optional<ValueId> x = find_float();
+    if (!x) return;
+    auto [lo, hi] = interval(*x);
+    double bound = interval(*x).bound();
+    std::vector<std::pair<std::string_view, Interval>> fitting = {
+        {"neg", {-hi, -lo}},
+        {"abs", {0, bound}},
+        {"tanh", {-1, 1}},
+        {"sigmoid", {0, 1}},
+        {"sin", {-1, 1}},
+        {"cos", {-1, 1}},
+        {"erf", {-1, 1}},
+        {"floor", {std::floor(lo), hi}},
+        {"sign", {-1, 1}},
+        {"copy", {lo, hi}},
+        {"relu", {std::max(lo, 0.0), std::max(hi, 0.0)}},
+        {"round", {std::floor(lo), std::ceil(hi)}},
+    };
+    if (hi < 3) fitting.push_back({"exp", {std::exp(lo), std::exp(hi)}});
+    if (lo >= 0.1) fitting.push_back({"log", {std::log(lo), std::log(hi)}});
+    if (lo >= 0.1) fitting.push_back({"sqrt", {std::sqrt(lo), std::sqrt(hi)}});
+    if (lo >= 0.1) fitting.push_back({"rsqrt", {1 / std::sqrt(hi), 1 / std::sqrt(lo)}});
+    if (lo >= -0.5) fitting.push_back({"log1p", {std::log1p(lo), std::log1p(hi)}});
+    if (!options_.differentiable) fitting.push_back({"stop_gradient", {lo, hi}});
+    auto [op, range] = any(fitting);
+    emit(op, {*x}, {}, range);
+  }
+
+  void binary() {
+    std::optional<ValueId> x = find_float();
+    if (!x) return;
+    Type type = b_->type(*x);
+    ValueId y = partner(type);
+    Interval p = interval(*x), q = interval(y);
+    double corners[] = {p.lo * q.lo, p.lo * q.hi, p.hi * q.lo, p.hi * q.hi};
+    auto [least, greatest] = std::minmax_element(std::begin(corners), std::end(corners));
+    std::vector<std::pair<std::string_view, Interval>> fitting = {
+        {"add", {p.lo + q.lo, p.hi + q.hi}},
+        {"sub", {p.lo - q.hi, p.hi - q.lo}},
+        {"mul", {*least, *greatest}},
+        {"min", {std::min(p.lo, q.lo), std::min(p.hi, q.hi)}},
+        {"max", {std::max(p.lo, q.lo), std::max(p.hi, q.hi)}},
+    };
+    if (q.lo >= 0.2)
+      fitting.push_back({"div", {std::min(p.lo / q.lo, p.lo / q.hi), std::max(p.hi / q.lo, p.hi / q.hi)}});
+    if (p.lo >= 0.2 && q.bound() <= 3) {
+      double base = std::max(p.hi, 1 / p.lo);
+      fitting.push_back({"pow", {std::pow(base, -q.bound()), std::pow(base, q.bound())}});
+    }
+    auto [op, range] = any(fitting);
+    emit(op, {*x, y}, {}, range);
+  }
+
+  // A comparison, logic on bools, or a select by a bool.
+  void choice() {
+    std::optional<ValueId> x = find_float();
+    if (!x) return;
+    Type type = b_->type(*x), bools{DType::Bool, type.shape};
+    std::optional<ValueId> condition = find([&](const Type& other, Interval) { return other == bools; });
+    if (!condition || chance(0.4)) {
+      std::string_view op = any(std::vector<std::string_view>{"lt", "le", "gt", "ge"});
+      emit(op, {*x, partner(type)}, {}, {0, 1});
+    } else if (chance(0.3)) {
+      std::string_view op = any(std::vector<std::string_view>{"and", "or", "eq", "ne", "not"});
+      std::vector<ValueId> operands = {*condition};
+      if (op != "not") operands.push_back(partner(bools));
+      emit(op, operands, {}, {0, 1});
+    } else {
+      ValueId y = partner(type);
+      emit("select", {*condition, *x, y}, {},
+           {std::min(interval(*x).lo, interval(y).lo), std::max(interval(*x).hi, interval(y).hi)});
+    }
+  }
+
+  void generate() {
+    Shape shape = random_shape();
+    if (chance(0.5)) {
+      if (!seed_.is_valid()) seed_ = b_->argument({DType::I64, {}}, "seed", Role::Seed);
+      ValueId step = b_->constant(pick(0, 100), {DType::I64, {}});
+      emit("random_uniform", {seed_, step}, {{"shape", shape}, {"stream", int64_t{pick(0, 1000000)}}}, {0, 1});
+    } else if (!shape.empty()) {
+      int64_t axis = pick(0, static_cast<int>(shape.size()) - 1);
+      double last = std::max<double>(0, static_cast<double>(shape[axis] - 1));
+      emit("iota", {}, {{"axis", axis}, {"dtype", any(std::vector<std::string>{"f32", "i32"})}, {"shape", shape}},
+           {0, last});
+    }
+  }
+
+  void reduce() {
+    std::optional<ValueId> x = find_float();
+    if (!x) return;
+    std::vector<int64_t> axes;
+    double combined = 1;
+    const Shape& shape = b_->type(*x).shape;
+    for (size_t d = 0; d < shape.size(); ++d) {
+      if (!chance(0.5)) continue;
+      axes.push_back(static_cast<int64_t>(d));
+      combined *= static_cast<double>(shape[d]);
+    }
+    auto [lo, hi] = interval(*x);
+    double power = std::pow(std::max(1.0, interval(*x).bound()), combined);
+    std::vector<std::pair<std::string_view, Interval>> kinds = {
+        {"sum", {std::min(lo * combined, 0.0), std::max(hi * combined, 0.0)}},
+        {"sum", {std::min(lo * combined, 0.0), std::max(hi * combined, 0.0)}},
+        {"reduce_max", {lo, hi}},
+        {"reduce_min", {lo, hi}},
+        {"prod", {-power, power}},
+        {"argmax", {0, combined}},
+    };
+    auto [op, range] = any(kinds);
+    emit(op, {*x}, {{"axes", axes}}, range);
+  }
+
+  void reshape() {
+    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.dtype != DType::I64; });
+    if (!x) return;
+    Shape shape = b_->type(*x).shape;
+    if (chance(0.5) && shape.size() >= 2) {  // merge two neighbours
+      int at = pick(0, static_cast<int>(shape.size()) - 2);
+      shape[at] *= shape[at + 1];
+      shape.erase(shape.begin() + at + 1);
+    } else if (shape.size() < 5) {  // split one dimension, or add one of size 1
+      int at = pick(0, static_cast<int>(shape.size()));
+      int64_t factor = 1;
+      if (at < static_cast<int>(shape.size())) {
+        for (int64_t divisor : {2, 3, 4, 5, 7}) {
+          if (shape[at] > 0 && shape[at] % divisor == 0) factor = divisor;
+        }
+        shape[at] /= factor;
+      }
+      shape.insert(shape.begin() + at, factor);
+    }
+    emit("reshape", {*x}, {{"shape", shape}}, interval(*x));
+  }
+
+  void transpose() {
+    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.rank() >= 2; });
+    if (!x) return;
+    std::vector<int64_t> perm(b_->type(*x).shape.size());
+    for (size_t d = 0; d < perm.size(); ++d) perm[d] = static_cast<int64_t>(d);
+    std::shuffle(perm.begin(), perm.end(), random_);
+    emit("transpose", {*x}, {{"perm", perm}}, interval(*x));
+  }
+
+  void broadcast() {
+    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.rank() <= 3; });
+    if (!x) return;
+    Shape shape = b_->type(*x).shape;
+    std::vector<int64_t> dims(shape.size());
+    for (size_t d = 0; d < dims.size(); ++d) dims[d] = static_cast<int64_t>(d);
+    for (int i = pick(1, 2); i > 0; --i) {
+      int at = pick(0, static_cast<int>(shape.size()));
+      shape.insert(shape.begin() + at, random_size());
+      for (int64_t& dim : dims) dim += dim >= at;
+    }
+    if (element_count(shape) > options_.max_elements) return;
+    emit("broadcast", {*x}, {{"dims", dims}, {"shape", shape}}, interval(*x));
+  }
+
+  void slice() {
+    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.rank() >= 1; });
+    if (!x) return;
+    Shape start, limit, stride;
+    for (int64_t size : b_->type(*x).shape) {
+      start.push_back(pick(0, static_cast<int>(std::min<int64_t>(2, size))));
+      limit.push_back(pick(static_cast<int>(options_.with_empty ? start.back() : std::min(start.back() + 1, size)),
+                           static_cast<int>(size)));
+      if (limit.back() <= start.back() && chance(0.95)) start.back() = 0, limit.back() = size;
+      stride.push_back(pick(1, 3));
+    }
+    emit("slice", {*x}, {{"limit", limit}, {"start", start}, {"stride", stride}}, interval(*x));
+  }
+
+  void pad() {
+    std::optional<ValueId> x = find_float();
+    if (!x) return;
+    Shape low, high, interior;
+    int64_t elements = 1;
+    for (int64_t size : b_->type(*x).shape) {
+      low.push_back(pick(0, 2));
+      high.push_back(pick(0, 2));
+      interior.push_back(chance(0.3) ? pick(1, 2) : 0);
+      elements *= low.back() + high.back() + size + std::max<int64_t>(size - 1, 0) * interior.back();
+    }
+    if (elements > options_.max_elements) return;
+    auto [lo, hi] = interval(*x);
+    emit("pad", {*x}, {{"high", high}, {"interior", interior}, {"low", low}}, {std::min(lo, 0.0), std::max(hi, 0.0)});
+  }
+
+  void contract() {
+    std::optional<ValueId> x =
+        find([](const Type& type, Interval) { return type.dtype == DType::F32 && type.rank() <= 4; });
+    if (!x) return;
+    const Shape shape = b_->type(*x).shape;
+    std::string lhs, rhs, result;
+    Shape rhs_shape;
+    double summed = 1;
+    int64_t elements = 1;
+    for (size_t d = 0; d < shape.size(); ++d) {
+      char label = static_cast<char>('a' + d);
+      lhs += label;
+      bool shared = chance(0.5), kept = !shared || chance(0.3);
+      if (shared) rhs += label;
+      if (kept) result += label, elements *= shape[d];
+      if (shared && !kept) summed *= static_cast<double>(shape[d]);
+    }
+    std::map<char, int64_t> fresh;
+    for (int i = pick(0, 2); i > 0; --i) {
+      char label = static_cast<char>('m' + i);
+      fresh[label] = random_size();
+      rhs += label, result += label, elements *= fresh[label];
+    }
+    std::shuffle(rhs.begin(), rhs.end(), random_);
+    std::shuffle(result.begin(), result.end(), random_);
+    for (char label : rhs) rhs_shape.push_back(fresh.contains(label) ? fresh[label] : shape[label - 'a']);
+    if (elements > options_.max_elements || element_count(rhs_shape) > options_.max_elements) return;
+    std::optional<ValueId> y = find([&](const Type& type, Interval) { return type == Type{DType::F32, rhs_shape}; });
+    if (!y || chance(0.2)) y = new_argument(rhs_shape);
+    double bound = summed * interval(*x).bound() * interval(*y).bound();
+    bool swapped = chance(0.3);
+    if (swapped) std::swap(*x, *y), std::swap(lhs, rhs);
+    emit("contract", {*x, *y}, {{"spec", lhs + "," + rhs + "->" + result}}, {-bound, bound});
+  }
+
+  // Values of other dtypes become f32: bools, integers of arguments, and f64 scalars, which are broadcast.
+  void convert() {
+    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.dtype != DType::F32; });
+    if (!x || chance(0.3)) {
+      if (chance(0.4)) {
+        x = remember(b_->argument({DType::F64, {}}, "hyper", Role::Hyper, 0.5), {-2, 2});
+      } else {
+        x = new_argument(random_shape(), chance(0.5) ? DType::U8 : DType::I32);
+      }
+    }
+    emit("cast", {*x}, {{"dtype", "f32"}}, interval(*x));
+  }
+
+  void shift() {  // integers stay in the game by arithmetic of their own
+    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.dtype == DType::I32; });
+    if (!x) return;
+    ValueId y = partner(Type(b_->type(*x)));
+    Interval p = interval(*x), q = interval(y);
+    if (chance(0.5)) {
+      emit("add", {*x, y}, {}, {p.lo + q.lo, p.hi + q.hi});
+    } else {
+      emit("max", {*x, y}, {}, {std::max(p.lo, q.lo), std::max(p.hi, q.hi)});
+    }
+  }
+
+  // Most values that nothing reads, and one that something reads.
+  void add_results() {
+    std::vector<int> uses = use_counts(*func_);
+    std::vector<ValueId> candidates;
+    for (const Op& op : func_->ops) {
+      if (uses[op.result().index] == 0 && chance(0.8)) candidates.push_back(op.result());
+    }
+    if (candidates.empty() || chance(0.3)) candidates.push_back(any(func_->ops).result());
+    int count = 0;
+    for (ValueId value : candidates) b_->result(value, fmt::format("y{}", count++), Role::Output);
+  }
+
+  std::mt19937_64 random_;
+  RandomGraphOptions options_;
+  Module module_;
+  Func* func_ = nullptr;
+  std::optional<Builder> b_;
+  std::map<uint32_t, Interval> intervals_;  // of each value that may be an operand
+  ValueId seed_;
+};
+
+}  // namespace
+
+Module random_module(uint64_t seed, const RandomGraphOptions& options) {
+  for (uint64_t attempt = 0;; ++attempt) {  // a lone scalar argument may leave too little to grow from
+    Module module = GraphMaker(seed + (attempt << 32), options).make();
+    if (static_cast<int>(module.funcs[0].ops.size()) >= options.min_ops) return module;
+  }
+}
+
+std::vector<Tensor> random_args(const Func& func, uint64_t seed) {
+  std::mt19937_64 random(seed * 0x9E3779B97F4A7C15 + 1);
+  std::uniform_real_distribution<float> real(-2, 2);
+  std::uniform_int_distribution<int> integer(0, 9);
+  std::vector<Tensor> args;
+  for (const Argument& arg : func.args) {
+    const Type& type = func.type(arg.value);
+    Tensor tensor{type, std::vector<double>(type.elements())};
+    for (double& element : tensor.data) element = is_float(type.dtype) ? real(random) : integer(random);
+    args.push_back(std::move(tensor));
+  }
+  return args;
+}
+
+bool add_loss_and_gradients(Func& func, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::uniform_real_distribution<float> weight(0.5, 1.5);
+  Builder b(func);
+  ValueId loss;
+  for (const FuncResult& result : func.results) {
+    Type type = b.type(result.value);
+    if (type.dtype != DType::F32) continue;
+    std::vector<int64_t> axes;
+    for (int64_t axis = 0; axis < type.rank(); ++axis) axes.push_back(axis);
+    double scale = weight(random) / static_cast<double>(std::max<int64_t>(type.elements(), 1));
+    ValueId part = b.mul(b.sum(result.value, axes), b.constant(scale, {DType::F32, {}}));
+    loss = loss.is_valid() ? b.add(loss, part) : part;
+  }
+  std::vector<ValueId> targets;
+  for (const Argument& arg : func.args) {
+    if (b.type(arg.value).dtype == DType::F32) targets.push_back(arg.value);
+  }
+  if (!loss.is_valid() || targets.empty()) return false;
+  std::vector<ValueId> gradients = b.gradient(loss, targets);
+  func.results.clear();
+  b.result(loss, "loss", Role::Loss);
+  for (size_t i = 0; i < targets.size(); ++i) {
+    b.result(gradients[i], "d." + func.name_of(targets[i]), Role::Output);
+  }
+  return true;
+}
+
+}  // namespace tarn
