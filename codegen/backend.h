@@ -22,4 +22,7 @@ struct TargetOptions {
 // codegen/cpu: the program as LLVM text, assembly text or the bytes of an ELF object.  Errors: an unknown cpu.
 Result<std::string> emit_cpu(const Program& program, const TargetOptions& options, EmitKind kind);
 
+// What code made with these options needs to run: "x86-64", "x86-64-v3", ...  Errors: an unknown cpu.
+Result<std::string> required_cpu(const TargetOptions& options);
+
 }  // namespace tarn

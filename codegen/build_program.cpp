@@ -94,6 +94,12 @@ Result<ProgramEntry> build_entry(const Module& module, const Func& func, const M
   return entry;
 }
 
+bool is_argument_of(const Module& module, std::string_view entry, std::string_view name) {
+  const Func* func = module.find(entry);
+  return func && std::any_of(func->args.begin(), func->args.end(),
+                             [&](const Argument& arg) { return func->name_of(arg.value) == name; });
+}
+
 }  // namespace
 
 Result<Program> build_program(const Module& module) {
@@ -105,8 +111,14 @@ Result<Program> build_program(const Module& module) {
   program.arena_bytes = static_cast<uint64_t>(plan->arena_bytes);
   program.persistent_bytes = static_cast<uint64_t>(plan->persistent_bytes);
   for (const MemoryPlan::Tensor& tensor : plan->tensors) {
-    program.tensors.push_back(
-        {tensor.name, tensor.type, tensor.role, static_cast<uint64_t>(tensor.offset), tensor.initial});
+    ProgramTensor made;
+    made.name = tensor.name;
+    made.type = tensor.type;
+    made.role = tensor.role;
+    made.offset = static_cast<uint64_t>(tensor.offset);
+    made.initial = tensor.initial;
+    made.is_used_by_predict = tensor.role == Role::Input && is_argument_of(module, "predict", tensor.name);
+    program.tensors.push_back(std::move(made));
     if (tensor.role == Role::Input && !tensor.type.shape.empty()) program.batch = tensor.type.shape[0];
   }
   for (const Func& func : module.funcs) {

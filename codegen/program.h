@@ -19,6 +19,7 @@ struct ProgramTensor {
   Role role = Role::None;
   uint64_t offset = 0;  // bytes from the start of the arena, 64-aligned
   double initial = 0;   // hypers
+  bool is_used_by_predict = false;  // inputs
 };
 
 // What a kernel stores, for profiles and for finding the first NaN.

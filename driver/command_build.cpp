@@ -70,8 +70,7 @@ class Build {
     target.cpu = options_.compile.cpu;
     target.opt_level = options_.compile.opt_level;
     std::string output = output_or(options_.emit == "obj" ? ".o" : "");
-    std::string name = identifier_of(stem_of(options_.output.empty() ? options_.compile.input : options_.output));
-    if (options_.emit == "lib") target.program_symbol = name + "_program";
+    if (options_.emit == "lib") target.program_symbol = identifier_of(stem_of(output)) + "_program";
     EmitKind kind = options_.emit == "llvm"  ? EmitKind::LlvmIr
                     : options_.emit == "asm" ? EmitKind::Assembly
                                              : EmitKind::Object;
@@ -79,7 +78,7 @@ class Build {
     if (!code) return fail(code.error());
     if (kind != EmitKind::Object) return write_text(*code);
     if (options_.emit == "obj") return fail(write_file(written_ = output, *code));
-    if (options_.emit == "lib") return emit_library(program, *code, output, name);
+    if (options_.emit == "lib") return emit_library(program, *code, output, target);
     Result<std::string> runtime = find_runtime("libtarn_runtime.a");
     if (!runtime) return fail(runtime.error());
     fail(link_executable(*code, written_ = output, {*runtime, !options_.keep_symbols}));
@@ -87,18 +86,40 @@ class Build {
 
   // -o DIR/mnist: DIR/mnist.h and DIR/libmnist.a.
   void emit_library(const Program& program, const std::string& object, const std::string& output,
-                    const std::string& name) {
+                    const TargetOptions& target) {
+    std::string name = identifier_of(stem_of(output));
     Result<std::string> runtime = find_runtime("libtarn_embed.a");
+    Result<std::string> cpu = required_cpu(target);
     if (!runtime) return fail(runtime.error());
+    if (!cpu) return fail(cpu.error());
     size_t slash = output.find_last_of('/');
     std::string directory = slash == std::string::npos ? "" : output.substr(0, slash + 1);
     written_ = directory + "lib" + name + ".a";
     std::optional<Error> error = write_library(object, written_, {*runtime, false});
-    if (!error) error = write_file(directory + name + ".h", c_header(header_facts(program, name)));
+    if (!error) error = write_file(directory + name + ".h", c_header(header_facts(program, name, *cpu)));
     fail(error);
   }
 
-  static HeaderFacts header_facts(const Program& program, const std::string& name);
+  HeaderFacts header_facts(const Program& program, const std::string& name, const std::string& cpu) const {
+    HeaderFacts facts;
+    facts.name = name;
+    facts.source = options_.compile.input;
+    facts.version = TARN_VERSION;
+    facts.cpu = cpu;
+    facts.arena_bytes = program.arena_bytes;
+    facts.batch = static_cast<uint32_t>(program.batch);
+    for (const ProgramEntry& entry : program.entries) {
+      facts.has_train = facts.has_train || entry.name == "train_step";
+      facts.has_eval = facts.has_eval || entry.name == "eval_step";
+      facts.has_predict = facts.has_predict || entry.name == "predict";
+    }
+    for (const ProgramTensor& tensor : program.tensors) {
+      facts.tensors.push_back({tensor.name, static_cast<uint32_t>(tensor.role),
+                               static_cast<uint32_t>(tensor.type.dtype), tensor.type.shape, tensor.initial,
+                               tensor.is_used_by_predict, ""});
+    }
+    return facts;
+  }
 
   // A make rule: the output depends on the input, and on the compiler's own library, which is part of the command.
   void write_depfile() {
