@@ -47,6 +47,7 @@ Result<Outcome> Trainer::train_epoch() {
     if (stop_signal() != 0) return Outcome::kStopped;
     int64_t first = state_.cursor * batch, count = std::min(batch, rows - first);
     fill_batch(model_, data_.train, order_.data(), first, count);
+    prefetch_batch(data_.train, order_.data(), first + count, std::min(batch, rows - first - count));
     session_.profile.begin(*session_.team, entry, "train_step");
     int32_t code = session_.team->run(entry, model_.arena());
     session_.profile.end(*session_.team);

@@ -48,6 +48,9 @@ Status Loader::find_tensors() {
     if (tensor == nullptr) return Error{"the program's config feeds `" + input.tensor + "`, which is no input"};
     tensors_.push_back(tensor);
   }
+  for (const tarn_tensor* input : model_.inputs())
+    if (std::find(tensors_.begin(), tensors_.end(), input) == tensors_.end())
+      return Error{std::string("input `") + input->name + "` is fed by no data of the program's config"};
   return Done{};
 }
 
@@ -262,6 +265,18 @@ void fill_batch(Model& model, const Split& split, const uint32_t* order, int64_t
     }
   }
   model.scalar(TARN_COUNT) = count;
+}
+
+void prefetch_batch(const Split& split, const uint32_t* order, int64_t first, int64_t count) {
+  constexpr uint64_t kMostBytes = 128 << 10;  // a part of a small L2, so that the step keeps its own data
+  constexpr uint64_t kLine = 64;
+  for (const Table::Column& column : split.table->columns) {
+    if (column.row_bytes * static_cast<uint64_t>(count) > kMostBytes) continue;
+    for (int64_t i = first; i < first + count; ++i) {
+      const unsigned char* row = column.bytes.data() + split.rows[order[i]] * column.row_bytes;
+      for (uint64_t at = 0; at < column.row_bytes; at += kLine) __builtin_prefetch(row + at, 0, 2);
+    }
+  }
 }
 
 }  // namespace tarn::runtime

@@ -49,4 +49,7 @@ uint64_t fingerprint(const Split& split);
 // of the batch with copies and sets COUNT.  No allocation.
 void fill_batch(Model& model, const Split& split, const uint32_t* order, int64_t first, int64_t count);
 
+// Asks the caches for the rows of a batch that will be filled later: while a step computes, its memory is idle.
+void prefetch_batch(const Split& split, const uint32_t* order, int64_t first, int64_t count);
+
 }  // namespace tarn::runtime

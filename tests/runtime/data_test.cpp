@@ -115,6 +115,12 @@ TEST_CASE("csv as a directory or a file; splits of a sorted file hold every clas
   }
 }
 
+TEST_CASE_FIXTURE(IdxData, "an input that no data feed is an error") {
+  write_idx_data(scratch, 50, 20);
+  config.inputs.pop_back();
+  CHECK(load() == "input `y` is fed by no data of the program's config");
+}
+
 TEST_CASE("npy data, one file per input") {
   Scratch scratch;
   Model model = std::move(*Model::create(fake_csv_program));

@@ -1,0 +1,73 @@
+// The search for what made a loss not finite; and the check of the processor.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "cpu.h"
+#include "diverged.h"
+#include "fake_program.h"
+
+using namespace tarn::runtime;
+
+static bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+struct Batch {
+  Model model = std::move(*Model::create(fake_csv_program));
+  Table table;
+  Split split;
+  uint32_t order[8] = {7, 6, 5, 4, 3, 2, 1, 0};
+  BatchOrigin origin{&split, order, 0, 8};
+
+  Batch() {
+    for (uint32_t row = 0; row < 8; ++row) split.rows.push_back(row + 100);
+    tarn_team alone{0, 1, nullptr, nullptr, nullptr};
+    fake_csv_program.init.run(model.arena(), &alone);
+    model.scalar(TARN_COUNT) = 8;
+  }
+  float* values(tarn_role role, const char* name) {
+    return reinterpret_cast<float*>(model.data(*model.find(role, name)));
+  }
+  std::string explain() { return explain_divergence(model, fake_csv_program.train_step, origin); }
+};
+
+TEST_CASE_FIXTURE(Batch, "a data row that is not finite is named first") {
+  values(TARN_INPUT, "x")[2 * 4 + 1] = NAN;
+  values(TARN_PARAM, "out.b")[1] = INFINITY;
+  CHECK(explain() == "the data hold NaN: input `x`, row 105 of its file (counted from 0)");
+}
+
+TEST_CASE_FIXTURE(Batch, "then a parameter, state or slot") {
+  values(TARN_PARAM, "out.b")[1] = -INFINITY;
+  CHECK(contains(explain(), "parameter `out.b` holds -infinity (element 1) already before this step"));
+  CHECK(find_bad_parameter(model) == "parameter `out.b` holds -infinity (element 1)");
+  values(TARN_PARAM, "out.b")[1] = 0;
+  values(TARN_SLOT, "out.w.m")[3] = NAN;
+  CHECK(find_bad_parameter(model) == "optimizer slot `out.w.m` holds NaN (element 3)");
+}
+
+TEST_CASE_FIXTURE(Batch, "then the kernel, with the infinity that came before the NaN") {
+  model.hyper(*model.find(TARN_HYPER, "poison")) = 2;
+  CHECK(contains(explain(), "`log` at fake.tarn:7:12 made NaN in `%z` (element 7 of 24, kernel `out.forward`)"));
+  model.hyper(*model.find(TARN_HYPER, "poison")) = 0;
+  values(TARN_PARAM, "out.w")[0] = 3e38f;
+  for (int i = 0; i < 32; ++i) values(TARN_INPUT, "x")[i] = 10;
+  std::string text = explain();
+  CHECK(contains(text, "`log` at fake.tarn:7:12 made infinity in `%z` (element 0 of 24"));
+  CHECK(contains(text, "\n  then `softmax` at fake.tarn:8:3 made NaN in `%p`"));
+}
+
+TEST_CASE("the processor is checked by feature") {
+  CHECK(check_cpu("x86-64"));
+  CHECK(check_cpu("native:+a-feature-not-known-here"));
+#if defined(__x86_64__)
+  CHECK(check_cpu("native:+sse3,+ssse3"));
+  Status v4 = check_cpu("x86-64-v4");
+  CHECK(static_cast<bool>(v4) == (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                                  __builtin_cpu_supports("avx512vl")));
+  if (!v4) CHECK(contains(v4.error().message, "which the program was compiled for (x86-64-v4)"));
+#endif
+}
