@@ -1,0 +1,235 @@
+// Loads and stores: splat, contiguous, gathered or guarded, with what is known of alignment and aliasing.
+#include <llvm/IR/Constants.h>
+#include <llvm/IR/MDBuilder.h>
+
+#include <numeric>
+
+#include "codegen/cpu/kernel_emitter.h"
+#include "ir/base/check.h"
+
+namespace tarn {
+
+// Buffers of a kernel overlap only where an output lies over an input; the rest may be reordered freely.
+void KernelEmitter::make_alias_scopes() {
+  size_t count = kernel_.buffers.size();
+  std::vector<size_t> group(count);
+  std::iota(group.begin(), group.end(), size_t{0});
+  is_overwritten_.assign(count, false);
+  auto first = [&](size_t b) { return call_.buffer_offsets[b]; };
+  auto last = [&](size_t b) { return first(b) + static_cast<uint64_t>(kernel_.buffers[b].type.bytes()); };
+  for (size_t a = 0; a < count; ++a) {
+    if (kernel_.buffers[a].kind == BufferKind::Out) is_overwritten_[a] = true;
+    for (size_t b = 0; b < a; ++b) {
+      if (first(a) >= last(b) || first(b) >= last(a)) continue;
+      if (kernel_.buffers[a].kind == BufferKind::Out) is_overwritten_[b] = true;
+      if (kernel_.buffers[b].kind == BufferKind::Out) is_overwritten_[a] = true;
+      size_t from = group[a], to = group[b];
+      for (size_t& entry : group) entry = entry == from ? to : entry;
+    }
+  }
+  llvm::MDBuilder metadata(module_.getContext());
+  llvm::MDNode* domain = metadata.createAnonymousAliasScopeDomain(kernel_.name);
+  std::vector<llvm::MDNode*> scopes;
+  for (const KernelBuffer& buffer : kernel_.buffers) {
+    scopes.push_back(metadata.createAnonymousAliasScope(domain, buffer.name));
+  }
+  for (size_t a = 0; a < count; ++a) {
+    std::vector<llvm::Metadata*> others;
+    for (size_t b = 0; b < count; ++b) {
+      if (group[b] != group[a] && group[b] == b) others.push_back(scopes[b]);
+    }
+    own_scope_.push_back(llvm::MDNode::get(module_.getContext(), {scopes[group[a]]}));
+    other_scopes_.push_back(llvm::MDNode::get(module_.getContext(), others));
+  }
+}
+
+template <typename Instruction>
+Instruction* KernelEmitter::tag(Instruction* instruction, const Access& access) {
+  instruction->setMetadata(llvm::LLVMContext::MD_alias_scope, own_scope_[access.buffer]);
+  instruction->setMetadata(llvm::LLVMContext::MD_noalias, other_scopes_[access.buffer]);
+  return instruction;
+}
+
+// Null where all lanes of the point are active.
+llvm::Value* KernelEmitter::active_mask(const Point& point, int dimension) {
+  const TileDimension& tile = dimensions_[static_cast<size_t>(dimension)];
+  if (tile.last_lanes == tile.lanes || point[static_cast<size_t>(dimension)] + 1 < tile.copies) return nullptr;
+  std::vector<llvm::Constant*> lanes;
+  for (int lane = 0; lane < tile.lanes; ++lane) lanes.push_back(builder_.getInt1(lane < tile.last_lanes));
+  return llvm::ConstantVector::get(lanes);
+}
+
+// The address of lane 0.
+KernelEmitter::Address KernelEmitter::simple_address(const Access& access, const FlatAddress& flat,
+                                                     const Point& point) {
+  int64_t size = dtype_bytes(kernel_.buffers[access.buffer].type.dtype);
+  int64_t constant = flat.offset;
+  int64_t alignment = 64;
+  Value* dynamic = nullptr;
+  for (const IndexExpression::Term& term : flat.terms) {
+    const Binding& binding = bindings_[term.variable];
+    TARN_CHECK(binding.kind != Binding::Free, "@{} uses variable {} outside its loop", kernel_.name,
+               kernel_.variables[term.variable].name);
+    bool is_tiled = binding.kind == Binding::Tiled;
+    const Index& index = is_tiled ? dimensions_[binding.dimension].base : binding.index;
+    int64_t position = index.constant;
+    if (is_tiled) position += int64_t{point[binding.dimension]} * dimensions_[binding.dimension].lanes;
+    constant += position * term.coefficient;
+    if (!index.dynamic) continue;
+    int64_t scale = term.coefficient * size;
+    alignment = std::gcd(alignment, scale * index.multiple);
+    Value* part = scale == 1 ? index.dynamic : builder_.CreateMul(index.dynamic, i64(scale), "", true, true);
+    dynamic = dynamic ? builder_.CreateAdd(dynamic, part, "", true, true) : part;
+  }
+  int64_t bytes = static_cast<int64_t>(call_.buffer_offsets[access.buffer]) + constant * size;
+  Value* pointer = function_->getArg(0);
+  if (dynamic) pointer = builder_.CreateGEP(builder_.getInt8Ty(), pointer, dynamic);
+  if (bytes != 0) pointer = builder_.CreateGEP(builder_.getInt8Ty(), pointer, i64(bytes));
+  return {pointer, std::gcd(alignment, bytes)};
+}
+
+llvm::Value* KernelEmitter::lane_offsets(int64_t stride, int lanes) {
+  std::vector<uint64_t> offsets;
+  for (int lane = 0; lane < lanes; ++lane) offsets.push_back(static_cast<uint64_t>(lane * stride));
+  return llvm::ConstantDataVector::get(module_.getContext(), offsets);
+}
+
+// `offsets`: elements from `pointer`; `mask`: null for all lanes.
+llvm::Value* KernelEmitter::gather(Value* pointer, Value* offsets, Value* mask, DType dtype, int lanes,
+                                   const Access& access) {
+  Value* pointers = builder_.CreateGEP(code_.memory_type(dtype, 1), pointer, offsets);
+  llvm::Type* type = code_.memory_type(dtype, lanes);
+  llvm::Align align(static_cast<uint64_t>(dtype_bytes(dtype)));
+  return tag(builder_.CreateMaskedGather(type, pointers, align, mask, llvm::Constant::getNullValue(type)), access);
+}
+
+llvm::Value* KernelEmitter::emit_load(const Load& load, const Point& point) {
+  if (!is_simple(load.access)) return load_guarded(load, point);
+  DType dtype = kernel_.buffers[load.access.buffer].type.dtype;
+  FlatAddress flat = flat_address(kernel_, load.access);
+  Address address = simple_address(load.access, flat, point);
+  llvm::Align align(static_cast<uint64_t>(address.alignment));
+  int vector = vector_dimension();
+  int64_t stride = vector < 0 ? 0 : flat.stride(dimensions_[static_cast<size_t>(vector)].variable);
+  if (stride == 0) {
+    Value* value = tag(builder_.CreateAlignedLoad(code_.memory_type(dtype, 1), address.pointer, align), load.access);
+    return code_.from_memory(value, dtype);
+  }
+  int lanes = dimensions_[static_cast<size_t>(vector)].lanes;
+  Value* mask = active_mask(point, vector);
+  llvm::Type* type = code_.memory_type(dtype, lanes);
+  Value* value = nullptr;
+  if (stride != 1) {
+    value = gather(address.pointer, lane_offsets(stride, lanes), mask, dtype, lanes, load.access);
+  } else if (mask) {
+    llvm::Constant* zero = llvm::Constant::getNullValue(type);
+    value = tag(builder_.CreateMaskedLoad(type, address.pointer, align, mask, zero), load.access);
+  } else {
+    value = tag(builder_.CreateAlignedLoad(type, address.pointer, align), load.access);
+  }
+  return code_.from_memory(value, dtype);
+}
+
+void KernelEmitter::emit_store(const Store& store, const Point& point) {
+  TARN_CHECK(is_simple(store.access), "@{} has a guarded store", kernel_.name);
+  DType dtype = kernel_.buffers[store.access.buffer].type.dtype;
+  FlatAddress flat = flat_address(kernel_, store.access);
+  Value* value = code_.to_memory(evaluate(store.value, point), dtype);
+  Address address = simple_address(store.access, flat, point);
+  llvm::Align align(static_cast<uint64_t>(address.alignment));
+  int vector = vector_dimension();
+  int64_t stride = vector < 0 ? 0 : flat.stride(dimensions_[static_cast<size_t>(vector)].variable);
+  if (stride == 0) {
+    TARN_CHECK(!value->getType()->isVectorTy(), "@{} stores many values in one place", kernel_.name);
+    tag(builder_.CreateAlignedStore(value, address.pointer, align), store.access);
+    return;
+  }
+  int lanes = dimensions_[static_cast<size_t>(vector)].lanes;
+  value = as_vector(value, lanes);
+  Value* mask = active_mask(point, vector);
+  if (stride != 1) {
+    Value* pointers = builder_.CreateGEP(code_.memory_type(dtype, 1), address.pointer, lane_offsets(stride, lanes));
+    llvm::Align element(static_cast<uint64_t>(dtype_bytes(dtype)));
+    tag(builder_.CreateMaskedScatter(value, pointers, element, mask), store.access);
+  } else if (mask) {
+    tag(builder_.CreateMaskedStore(value, address.pointer, align, mask), store.access);
+  } else {
+    tag(builder_.CreateAlignedStore(value, address.pointer, align), store.access);
+  }
+}
+
+// coefficient * variable as an i64, for lane 0.
+llvm::Value* KernelEmitter::index_value(const IndexExpression::Term& term, const Point& point) {
+  const Binding& binding = bindings_[term.variable];
+  TARN_CHECK(binding.kind != Binding::Free, "@{} uses a variable outside its loop", kernel_.name);
+  bool is_tiled = binding.kind == Binding::Tiled;
+  const Index& index = is_tiled ? dimensions_[binding.dimension].base : binding.index;
+  int64_t constant = index.constant;
+  if (is_tiled) constant += int64_t{point[binding.dimension]} * dimensions_[binding.dimension].lanes;
+  Value* value = i64(constant);
+  if (index.dynamic) value = builder_.CreateAdd(index.dynamic, value);
+  return term.coefficient == 1 ? value : builder_.CreateMul(value, i64(term.coefficient));
+}
+
+// Zero where an index leaves its dimension or is not divisible.
+llvm::Value* KernelEmitter::load_guarded(const Load& load, const Point& point) {
+  auto& b = builder_;
+  const Access& access = load.access;
+  const Type& type = kernel_.buffers[access.buffer].type;
+  Shape strides = row_major_strides(type.shape);
+  int vector = vector_dimension();
+  int lanes = vector < 0 ? 1 : dimensions_[static_cast<size_t>(vector)].lanes;
+  Value *valid = b.getTrue(), *valid_lanes = nullptr;
+  Value *offset = i64(0), *lane_offset = nullptr;  // in elements; lane_offset is a vector
+  int64_t lane_stride = 0;                         // where no lane is divided
+  bool is_divided = false;
+  for (size_t d = 0; d < access.indices.size(); ++d) {
+    const IndexExpression& index = access.indices[d];
+    Value* position = i64(index.offset);
+    int64_t step = 0;  // of the position, from lane to lane
+    for (const IndexExpression::Term& term : index.terms) {
+      position = b.CreateAdd(position, index_value(term, point));
+      if (vector >= 0 && term.variable == dimensions_[static_cast<size_t>(vector)].variable) step = term.coefficient;
+    }
+    if (step != 0) position = b.CreateAdd(as_vector(position, lanes), lane_offsets(step, lanes));
+    auto constant = [&](int64_t value) { return llvm::ConstantInt::getSigned(position->getType(), value); };
+    Value*& condition = step == 0 ? valid : valid_lanes;
+    auto require = [&](Value* holds) { condition = condition ? b.CreateAnd(condition, holds) : holds; };
+    if (index.divisor != 1) {
+      require(b.CreateICmpEQ(b.CreateSRem(position, constant(index.divisor)), constant(0)));
+      position = b.CreateSDiv(position, constant(index.divisor));
+      is_divided |= step != 0;
+    }
+    require(b.CreateICmpULT(position, constant(type.shape[d])));
+    Value* part = b.CreateMul(position, constant(strides[d]));
+    if (step == 0) {
+      offset = b.CreateAdd(offset, part);
+    } else {
+      lane_offset = lane_offset ? b.CreateAdd(lane_offset, part) : part;
+      lane_stride += step * strides[d];
+    }
+  }
+  Value* base =
+      b.CreateGEP(b.getInt8Ty(), function_->getArg(0), i64(static_cast<int64_t>(call_.buffer_offsets[access.buffer])));
+  llvm::Align align(static_cast<uint64_t>(dtype_bytes(type.dtype)));
+  if (!lane_offset) {
+    llvm::Type* element = code_.memory_type(type.dtype, 1);
+    Value* place = b.CreateGEP(element, base, b.CreateSelect(valid, offset, i64(0)));
+    Value* value = tag(b.CreateAlignedLoad(element, place, align), access);
+    return code_.from_memory(b.CreateSelect(valid, value, llvm::Constant::getNullValue(element)), type.dtype);
+  }
+  Value* mask = b.CreateAnd(valid_lanes, as_vector(valid, lanes));
+  if (Value* active = active_mask(point, vector)) mask = b.CreateAnd(mask, active);
+  if (is_divided || lane_stride != 1) {
+    Value* offsets = b.CreateAdd(lane_offset, as_vector(offset, lanes));
+    return code_.from_memory(gather(base, offsets, mask, type.dtype, lanes, access), type.dtype);
+  }
+  llvm::Type* element = code_.memory_type(type.dtype, 1);
+  Value* first = b.CreateAdd(offset, b.CreateExtractElement(lane_offset, uint64_t{0}));
+  llvm::Type* wide = code_.memory_type(type.dtype, lanes);
+  Value* place = b.CreateGEP(element, base, first);
+  Value* value = tag(b.CreateMaskedLoad(wide, place, align, mask, llvm::Constant::getNullValue(wide)), access);
+  return code_.from_memory(value, type.dtype);
+}
+
+}  // namespace tarn

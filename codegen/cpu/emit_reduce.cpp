@@ -1,0 +1,229 @@
+// Reductions: accumulators in registers for all results of a tile, combined in an order fixed by the kernel's text.
+#include <llvm/IR/Constants.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "codegen/cpu/kernel_emitter.h"
+#include "ir/base/check.h"
+
+namespace tarn {
+
+// The yield, where it is a product to be fused with the sum.
+const Compute* KernelEmitter::product_of(const ReduceLoop& loop) const {
+  if (loop.kind != ReduceKind::Sum || use_counts_[loop.yield] != 1) return nullptr;
+  const Compute* compute = std::get_if<Compute>(&facts_.definition[loop.yield]->node);
+  return compute && compute->op == ScalarOp::Mul && kernel_.scalars[loop.yield] != DType::Bool ? compute : nullptr;
+}
+
+void KernelEmitter::emit_reduce(const ReduceLoop& loop) {
+  if (loop.variables.empty()) {  // all its variables had one value
+    emit_block(loop.body);
+    for (const Point& point : points(&facts_.depends[loop.result])) {
+      bool is_index = loop.kind == ReduceKind::ArgMax;
+      remember(loop.result, point, is_index ? builder_.getInt32(0) : evaluate(loop.yield, point));
+    }
+    return;
+  }
+  Reduction reduction;
+  reduction.loop = &loop;
+  reduction.results = points(&facts_.depends[loop.result]);
+  reduction.plan = planner_.reduce(loop, vector_dimension() >= 0, static_cast<int64_t>(reduction.results.size()));
+  reduction.dtype = kernel_.scalars[loop.yield];
+  reduction.product = product_of(loop);
+  reduction.copies = 1;
+  reduction.lanes = 1;
+  int vector = vector_dimension();
+  if (vector >= 0 && facts_.depends[loop.result][dimensions_[static_cast<size_t>(vector)].variable]) {
+    reduction.lanes = dimensions_[static_cast<size_t>(vector)].lanes;
+    // With AVX-512 an operand splat from memory is free: rows outside.  Else vectors outside, so that the splat rows
+    // stay in registers and one vector is alive at a time.
+    std::stable_sort(reduction.results.begin(), reduction.results.end(), [&](const Point& a, const Point& b) {
+      auto v = static_cast<size_t>(vector);
+      if (!target_.has_broadcast_operand) return a[v] < b[v];
+      Point row_a = a, row_b = b;
+      row_a[v] = row_b[v] = 0;
+      return row_a < row_b;
+    });
+  }
+  if (reduction.plan.inner) {
+    for (const Segment& segment : reduction.plan.inner->segments) {
+      reduction.copies = std::max(reduction.copies, segment.copies);
+    }
+    if (reduction.plan.inner->lanes > 1) reduction.lanes = reduction.plan.inner->lanes;
+  }
+  std::vector<ScalarIndex> roots = {loop.yield};
+  hoist(loop.body, roots, false);
+  size_t count = reduction.results.size() * static_cast<size_t>(reduction.copies);
+  Values sums(count, as_vector(code_.identity(loop.kind, reduction.dtype), reduction.lanes));
+  if (loop.kind == ReduceKind::ArgMax) {
+    Value* none = builder_.getInt32(static_cast<uint32_t>(std::numeric_limits<int32_t>::max()));
+    sums.insert(sums.end(), count, as_vector(none, reduction.lanes));
+  }
+  sums = reduce_level(reduction, 0, sums);
+  for (size_t r = 0; r < reduction.results.size(); ++r) {
+    remember(loop.result, reduction.results[r], finish(reduction, sums, r));
+  }
+}
+
+KernelEmitter::Values KernelEmitter::reduce_level(const Reduction& reduction, size_t level, const Values& sums) {
+  const ReducePlan& plan = reduction.plan;
+  if (level == plan.serial.size()) {
+    if (plan.inner) return reduce_inner(reduction, sums);
+    return reduce_step(reduction, sums, false);
+  }
+  VariableIndex variable = plan.serial[level];
+  int64_t extent = kernel_.variables[variable].extent;
+  bool is_innermost = level + 1 == plan.serial.size() && !plan.inner;
+  int64_t unroll = is_innermost ? std::min<int64_t>(plan.unroll, std::max<int64_t>(extent, 1)) : 1;
+  auto body = [&](Index index, const Values& carried) {
+    Scope scope(*this);
+    bind_serial(variable, index);
+    return reduce_level(reduction, level + 1, carried);
+  };
+  Values result = counted_loop(i64(0), i64(extent / unroll), sums, [&](Value* i, const Values& carried) {
+    Values inside = carried;
+    Index index{nullptr, 0, 1};
+    if (auto* number = llvm::dyn_cast<llvm::ConstantInt>(i)) {
+      index.constant = number->getSExtValue() * unroll;
+    } else {
+      index.dynamic = unroll == 1 ? i : builder_.CreateMul(i, i64(unroll), "", true, true);
+      index.multiple = unroll;
+    }
+    for (int64_t step = 0; step < unroll; ++step) {
+      inside = body({index.dynamic, index.constant + step, index.multiple}, inside);
+    }
+    return inside;
+  });
+  for (int64_t i = extent / unroll * unroll; i < extent; ++i) result = body({nullptr, i, 1}, result);
+  return result;
+}
+
+KernelEmitter::Values KernelEmitter::reduce_inner(const Reduction& reduction, const Values& sums) {
+  const LoopPlan& loop = *reduction.plan.inner;
+  Values result = sums;
+  for (const Segment& segment : loop.segments) {
+    result = counted_loop(i64(0), i64(segment.iterations), result, [&](Value* tile, const Values& carried) {
+      Scope scope(*this);
+      bind_segment(loop, segment, tile);
+      return reduce_step(reduction, carried, true);
+    });
+  }
+  return result;
+}
+
+// Adds the body's yield at every point to the accumulators.
+KernelEmitter::Values KernelEmitter::reduce_step(const Reduction& reduction, Values sums, bool has_inner) {
+  emit_block(reduction.loop->body);
+  const Binding* inner = has_inner ? &bindings_[reduction.plan.inner->variable] : nullptr;
+  bool is_tiled = inner && inner->kind == Binding::Tiled;
+  int copies = is_tiled ? dimensions_[inner->dimension].copies : 1;
+  size_t count = reduction.results.size() * static_cast<size_t>(reduction.copies);
+  for (size_t r = 0; r < reduction.results.size(); ++r) {
+    for (int copy = 0; copy < copies; ++copy) {
+      Point point = reduction.results[r];
+      if (is_tiled) point[inner->dimension] = copy;
+      size_t slot = r * static_cast<size_t>(reduction.copies) + static_cast<size_t>(copy);
+      Value* mask = is_tiled ? active_mask(point, static_cast<int>(inner->dimension)) : nullptr;
+      if (reduction.loop->kind == ReduceKind::ArgMax) {
+        arg_max_step(reduction, sums, slot, count, point);
+        continue;
+      }
+      Value* sum = combined(reduction, sums[slot], point);
+      sums[slot] = mask ? builder_.CreateSelect(mask, sum, sums[slot]) : sum;
+    }
+  }
+  return sums;
+}
+
+llvm::Value* KernelEmitter::combined(const Reduction& reduction, Value* sum, const Point& point) {
+  if (reduction.product) {
+    Value* a = as_vector(evaluate(reduction.product->operands[0], point), reduction.lanes);
+    Value* b = as_vector(evaluate(reduction.product->operands[1], point), reduction.lanes);
+    return code_.multiply_add(a, b, sum, reduction.dtype);
+  }
+  Value* value = as_vector(evaluate(reduction.loop->yield, point), reduction.lanes);
+  return code_.combine(reduction.loop->kind, sum, value, reduction.dtype);
+}
+
+void KernelEmitter::arg_max_step(const Reduction& reduction, Values& sums, size_t slot, size_t count,
+                                 const Point& point) {
+  VariableIndex variable = reduction.loop->variables[0];
+  Value* value = as_vector(evaluate(reduction.loop->yield, point), reduction.lanes);
+  Value* position = as_vector(read_index(variable, point), reduction.lanes);
+  Value* operands[] = {value, sums[slot]};
+  Value* is_better = code_.apply(ScalarOp::Gt, operands, reduction.dtype, DType::Bool);
+  const Binding& binding = bindings_[variable];
+  if (binding.kind == Binding::Tiled) {
+    Value* mask = active_mask(point, static_cast<int>(binding.dimension));
+    if (mask) is_better = builder_.CreateAnd(is_better, mask);
+  }
+  sums[slot] = builder_.CreateSelect(is_better, value, sums[slot]);
+  sums[count + slot] = builder_.CreateSelect(is_better, position, sums[count + slot]);
+}
+
+namespace {
+
+// Lanes [first, first + count) of a vector; a scalar where count is 1.
+llvm::Value* part_of(llvm::IRBuilder<>& builder, llvm::Value* vector, int first, int count) {
+  if (count == 1) return builder.CreateExtractElement(vector, static_cast<uint64_t>(first));
+  std::vector<int> lanes;
+  for (int lane = first; lane < first + count; ++lane) lanes.push_back(lane);
+  return builder.CreateShuffleVector(vector, lanes);
+}
+
+}  // namespace
+
+// Neighbouring accumulators first, then halves of the vector.
+llvm::Value* KernelEmitter::finish(const Reduction& reduction, const Values& sums, size_t result) {
+  if (reduction.loop->kind == ReduceKind::ArgMax) return finish_arg_max(reduction, sums, result);
+  auto first = sums.begin() + static_cast<std::ptrdiff_t>(result) * reduction.copies;
+  Values parts(first, first + reduction.copies);
+  ReduceKind kind = reduction.loop->kind;
+  while (parts.size() > 1) {
+    Values pairs;
+    for (size_t i = 0; i + 1 < parts.size(); i += 2) {
+      pairs.push_back(code_.combine(kind, parts[i], parts[i + 1], reduction.dtype));
+    }
+    if (parts.size() % 2 == 1) pairs.push_back(parts.back());
+    parts = std::move(pairs);
+  }
+  Value* sum = parts[0];
+  if (!reduction.plan.inner || reduction.plan.inner->lanes == 1) return sum;
+  for (int half = reduction.lanes / 2; half >= 1; half /= 2) {
+    sum = code_.combine(kind, part_of(builder_, sum, 0, half), part_of(builder_, sum, half, half), reduction.dtype);
+  }
+  return sum;
+}
+
+llvm::Value* KernelEmitter::finish_arg_max(const Reduction& reduction, const Values& sums, size_t result) {
+  auto& b = builder_;
+  size_t count = reduction.results.size() * static_cast<size_t>(reduction.copies);
+  size_t slot = result * static_cast<size_t>(reduction.copies);
+  Value *best = sums[slot], *position = sums[count + slot];
+  auto merge = [&](Value* other, Value* other_position) {
+    Value* operands[] = {other, best};
+    Value* is_better = code_.apply(ScalarOp::Gt, operands, reduction.dtype, DType::Bool);
+    Value* is_equal = code_.apply(ScalarOp::Eq, operands, reduction.dtype, DType::Bool);
+    Value* is_earlier = b.CreateAnd(is_equal, b.CreateICmpSLT(other_position, position));
+    Value* take = b.CreateOr(is_better, is_earlier);
+    best = b.CreateSelect(take, other, best);
+    position = b.CreateSelect(take, other_position, position);
+  };
+  for (int copy = 1; copy < reduction.copies; ++copy) {
+    merge(sums[slot + static_cast<size_t>(copy)], sums[count + slot + static_cast<size_t>(copy)]);
+  }
+  if (reduction.plan.inner && reduction.plan.inner->lanes > 1) {
+    for (int half = reduction.lanes / 2; half >= 1; half /= 2) {
+      Value *high = part_of(b, best, half, half), *high_position = part_of(b, position, half, half);
+      best = part_of(b, best, 0, half);
+      position = part_of(b, position, 0, half);
+      merge(high, high_position);
+    }
+  }
+  // Nothing was greater than the identity: all elements equal it, and the first is at 0.
+  Value* none = llvm::ConstantInt::get(position->getType(), static_cast<uint64_t>(std::numeric_limits<int32_t>::max()));
+  return b.CreateSelect(b.CreateICmpEQ(position, none), llvm::Constant::getNullValue(position->getType()), position);
+}
+
+}  // namespace tarn

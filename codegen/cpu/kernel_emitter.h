@@ -1,0 +1,182 @@
+// A kernel to one LLVM function, in tiles (codegen/cpu/plan.h).
+//
+// Scalar code is emitted on demand: evaluate() follows a scalar's definition and remembers the result for each distinct
+// combination of tile copies it depends on, so that nothing is computed twice.  Stores and reductions keep their order;
+// loads from memory that the kernel also writes are done where they stand.
+#pragma once
+
+#include <llvm/IR/Function.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Module.h>
+
+#include <array>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "codegen/cpu/facts.h"
+#include "codegen/cpu/plan.h"
+#include "codegen/cpu/scalar_code.h"
+#include "codegen/cpu/target.h"
+#include "codegen/program.h"
+
+namespace tarn {
+
+// `tasks` > 0: void(ptr arena, i64 begin, i64 end) runs tasks begin..end-1, begin < end.
+// `tasks` == 0: void(ptr arena) runs all of it.
+struct KernelCode {
+  llvm::Function* function = nullptr;
+  int64_t tasks = 0;
+};
+
+KernelCode emit_kernel(llvm::Module& module, const CpuTarget& target, const KernelCall& call, const std::string& name);
+
+// An index: dynamic + constant, where dynamic is null (0) or known to be a multiple of `multiple`.
+struct Index {
+  llvm::Value* dynamic = nullptr;
+  int64_t constant = 0;
+  int64_t multiple = 1;
+};
+
+class KernelEmitter {
+ public:
+  KernelEmitter(llvm::Module& module, const CpuTarget& target, const KernelCall& call, const Kernel& kernel);
+  KernelCode run(const std::string& name);
+
+ private:
+  using Value = llvm::Value;
+  using Values = std::vector<Value*>;
+
+  // A tiled variable of an enclosing loop.
+  struct TileDimension {
+    VariableIndex variable;
+    int lanes;
+    int copies;
+    int last_lanes;  // active in the last copy
+    Index base;
+  };
+  static constexpr size_t kMaxDimensions = 6;
+  using Point = std::array<int, kMaxDimensions>;  // the copy along each tile dimension
+
+  struct Binding {
+    enum Kind { Free, Serial, Tiled } kind = Free;
+    Index index;           // Serial
+    size_t dimension = 0;  // Tiled: in dimensions_
+  };
+
+  // Which tasks of the outermost one or two loops of the domain to run.
+  struct TaskRange {
+    Value* begin = nullptr;
+    Value* end = nullptr;
+    int levels = 0;
+    int64_t inner_tasks = 1;  // of the second loop
+    Value* first_outer = nullptr;
+    Value* last_outer = nullptr;
+  };
+
+  // Forgets, at its end, the values and bindings made since its start.
+  class Scope;
+
+  // kernel_emitter.cpp: blocks and values
+  void emit_block(const Block& block);
+  void emit_straight(const Block& block, size_t begin, size_t end);
+  Value* evaluate(ScalarIndex scalar, const Point& point);
+  Value* compute(ScalarIndex scalar, const Point& point);
+  Value* as_vector(Value* value, int lanes);
+  Value* read_index(VariableIndex variable, const Point& point);
+  std::vector<Point> points(const VariableSet* depends) const;
+  size_t memo_slot(ScalarIndex scalar, const Point& point) const;
+  void remember(ScalarIndex scalar, const Point& point, Value* value);
+  Value* recall(ScalarIndex scalar, const Point& point) const;
+  int vector_dimension() const;  // in dimensions_, or -1
+  // Evaluates what the loop over `block` uses but does not change, before the loop.
+  void hoist(const Block& block, const std::vector<ScalarIndex>& roots, bool keep_cheap);
+  void collect_uses(const Block& block, std::vector<ScalarIndex>& uses) const;
+  bool is_invariant(ScalarIndex scalar, const Point& point) const;
+  void hoist_scalar(ScalarIndex scalar, bool keep_cheap, std::vector<bool>& visited);
+
+  // emit_loops.cpp
+  using LoopBody = std::function<Values(Value* index, const Values& carried)>;
+  Values counted_loop(Value* begin, Value* end, const Values& carried, const LoopBody& body);
+  void emit_nest(const NestPlan& plan, const TaskRange* range);
+  void emit_level(const NestPlan& plan, size_t level, const TaskRange* range, Value* outer_task);
+  void bind_serial(VariableIndex variable, Index index);
+  void bind_tile(const LoopPlan& loop, const Segment& segment, Index base);
+  void bind_segment(const LoopPlan& loop, const Segment& segment, Value* tile);
+  Value* i64(int64_t value) { return builder_.getInt64(static_cast<uint64_t>(value)); }
+
+  // emit_reduce.cpp
+  struct Reduction {
+    const ReduceLoop* loop;
+    ReducePlan plan;
+    std::vector<Point> results;
+    int copies;  // accumulators for each result
+    int lanes;   // of each accumulator
+    DType dtype;
+    const Compute* product;  // the yield, where it is a product that only this reduction reads
+  };
+  void emit_reduce(const ReduceLoop& loop);
+  Values reduce_level(const Reduction& reduction, size_t level, const Values& sums);
+  Values reduce_inner(const Reduction& reduction, const Values& sums);
+  Values reduce_step(const Reduction& reduction, Values sums, bool has_inner);
+  Value* combined(const Reduction& reduction, Value* sum, const Point& point);
+  void arg_max_step(const Reduction& reduction, Values& sums, size_t slot, size_t count, const Point& point);
+  Value* finish(const Reduction& reduction, const Values& sums, size_t result);
+  Value* finish_arg_max(const Reduction& reduction, const Values& sums, size_t result);
+  const Compute* product_of(const ReduceLoop& loop) const;
+
+  // emit_memory.cpp
+  struct Address {
+    Value* pointer;
+    int64_t alignment;
+  };
+  Value* emit_load(const Load& load, const Point& point);
+  void emit_store(const Store& store, const Point& point);
+  Address simple_address(const Access& access, const FlatAddress& flat, const Point& point);
+  Value* load_guarded(const Load& load, const Point& point);
+  Value* gather(Value* pointer, Value* offsets, Value* mask, DType dtype, int lanes, const Access& access);
+  Value* lane_offsets(int64_t stride, int lanes);
+  Value* active_mask(const Point& point, int dimension);  // null where all lanes are active
+  Value* index_value(const IndexExpression::Term& term, const Point& point);
+  template <typename Instruction>
+  Instruction* tag(Instruction* instruction, const Access& access);
+  void make_alias_scopes();
+
+  llvm::Module& module_;
+  const CpuTarget& target_;
+  const KernelCall& call_;
+  const Kernel& kernel_;
+  KernelFacts facts_;
+  Planner planner_;
+  llvm::IRBuilder<> builder_;
+  ScalarCode code_;
+  llvm::Function* function_ = nullptr;
+
+  std::vector<Binding> bindings_;  // of each variable
+  std::vector<TileDimension> dimensions_;
+  std::vector<Values> memo_;  // of each scalar, by memo_slot
+  std::vector<std::pair<ScalarIndex, size_t>> memo_log_;
+  std::vector<VariableIndex> binding_log_;
+  std::vector<int> use_counts_;  // of each scalar
+
+  std::vector<bool> is_overwritten_;  // of each buffer: some output lies over it
+  std::vector<llvm::MDNode*> own_scope_, other_scopes_;
+};
+
+class KernelEmitter::Scope {
+ public:
+  explicit Scope(KernelEmitter& emitter)
+      : emitter_(emitter),
+        memo_(emitter.memo_log_.size()),
+        bindings_(emitter.binding_log_.size()),
+        dimensions_(emitter.dimensions_.size()) {}
+  ~Scope();
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+ private:
+  KernelEmitter& emitter_;
+  size_t memo_, bindings_, dimensions_;
+};
+
+}  // namespace tarn

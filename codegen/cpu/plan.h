@@ -1,0 +1,102 @@
+// Decides how each loop of a kernel runs: which variable fills vector lanes, how many vectors and rows are in flight in
+// registers, and in which order the tiles come.
+//
+// A tile is a set of iterations whose code is emitted side by side: `copies` values of a variable (rows, scalar), or
+// `copies` vectors of `lanes` values.  A value that does not depend on a tiled variable is computed once for all its
+// copies, so a matrix product in a tile of R rows by V vectors loads R scalars and V vectors for R*V multiply-adds.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "codegen/cpu/facts.h"
+#include "codegen/cpu/target.h"
+
+namespace tarn {
+
+// `iterations` tiles of `copies` groups of `lanes` values each, from `start`; the very last group has `last_lanes`.
+struct Segment {
+  int64_t start = 0;
+  int64_t iterations = 0;
+  int copies = 1;
+  int last_lanes = 1;
+};
+
+struct LoopPlan {
+  VariableIndex variable = 0;
+  int lanes = 1;  // > 1: vectors
+  std::vector<Segment> segments;
+
+  int64_t tasks() const;  // tiles over all segments
+};
+
+// A perfect nest of `for` loops, outermost first in the order chosen.
+struct NestPlan {
+  std::vector<LoopPlan> loops;
+  const Block* body = nullptr;
+  double cycles = 0;
+};
+
+struct ReducePlan {
+  std::vector<VariableIndex> serial;  // outermost first
+  std::optional<LoopPlan> inner;      // several accumulators for each result, combined at the end
+  int unroll = 1;                     // of the innermost serial loop, where there is no inner
+};
+
+// Tiles of `copies` groups of `lanes` over `extent`.  `equal`: tile sizes differ by one at most.
+std::vector<Segment> split(int64_t extent, int lanes, int copies, bool equal);
+
+class Planner {
+ public:
+  Planner(const Kernel& kernel, const KernelFacts& facts, const CpuTarget& target)
+      : kernel_(kernel), facts_(facts), target_(target) {}
+
+  // `in_vector`: an enclosing loop fills the lanes already.
+  NestPlan nest(const ForLoop& loop, bool in_vector) const;
+  // `results`: how many results are reduced side by side.
+  ReducePlan reduce(const ReduceLoop& loop, bool in_vector, int64_t results) const;
+  // Estimated cycles of one run of a block, outside vectors.
+  double cycles(const Block& block) const { return block_cycles(block, {}); }
+
+ private:
+  struct Lanes {  // the vector variable, or lanes == 1
+    VariableIndex variable = 0;
+    int lanes = 1;
+  };
+  struct Nest {
+    std::vector<VariableIndex> variables;
+    const Block* body;
+  };
+  struct Reuse {  // how a reduction over tiles reuses what it loads
+    std::optional<VariableIndex> rows;
+    double depth = 1;  // iterations of the reduction
+    int reductions = 0;
+  };
+
+  Nest collect_nest(const ForLoop& loop) const;
+  bool holds_loop(const Block& block) const;
+  int lanes_for(VariableIndex variable) const;
+  int64_t extent(VariableIndex variable) const { return kernel_.variables[variable].extent; }
+  bool varies(ScalarIndex scalar, const Lanes& lanes) const {
+    return lanes.lanes > 1 && facts_.depends[scalar][lanes.variable];
+  }
+  double block_cycles(const Block& block, const Lanes& lanes) const;
+  double statement_cycles(const Statement& statement, const Lanes& lanes) const;
+  double access_cycles(const Access& access, const Lanes& lanes, bool is_store) const;
+  double compute_cycles(const Compute& node, const Lanes& lanes) const;
+  double reduce_cycles(const ReduceLoop& loop, const Lanes& lanes) const;
+  double for_cycles(const ForLoop& loop, const Lanes& lanes) const;
+  std::optional<VariableIndex> choose_vector(const Nest& nest, double* best) const;
+  std::optional<VariableIndex> choose_vector(const ReduceLoop& loop, double* best) const;
+  Reuse find_reuse(const Nest& nest, VariableIndex columns) const;
+  bool is_reused(const Block& block, VariableIndex rows, VariableIndex columns, Reuse& reuse, double depth) const;
+  void tile_product(NestPlan& plan, const Nest& nest, VariableIndex columns, const Reuse& reuse) const;
+  void tile_dots(NestPlan& plan, const Nest& nest) const;
+  void tile_columns(NestPlan& plan, const Nest& nest, VariableIndex columns) const;
+
+  const Kernel& kernel_;
+  const KernelFacts& facts_;
+  const CpuTarget& target_;
+};
+
+}  // namespace tarn

@@ -1,0 +1,155 @@
+// Estimated cycles of kernel code for each choice of the vector variable.  Rough on purpose: it has to rank choices
+// that differ by factors (contiguous against gathered), not to predict.
+#include <algorithm>
+
+#include "codegen/cpu/plan.h"
+
+namespace tarn {
+
+namespace {
+
+constexpr double kLibraryCall = 25;  // of libm, for one value
+constexpr double kPolynomial = 14;   // exp, log, tanh, ... of one vector
+constexpr double kDivision = 5;      // of one vector; sqrt alike
+constexpr double kHorizontal = 10;   // combining the lanes of one vector
+constexpr double kGatherLane = 1.0;
+constexpr double kScatterLane = 1.5;
+
+bool calls_library(ScalarOp op, DType dtype) {
+  switch (op) {
+    case ScalarOp::Pow:
+      return true;
+    case ScalarOp::Exp:
+    case ScalarOp::Log:
+    case ScalarOp::Log1p:
+    case ScalarOp::Tanh:
+    case ScalarOp::Erf:
+    case ScalarOp::Sin:
+    case ScalarOp::Cos:
+      return dtype == DType::F64;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+double Planner::compute_cycles(const Compute& node, const Lanes& lanes) const {
+  DType dtype = kernel_.scalars[node.operands[0]];
+  int width = varies(node.result, lanes) ? lanes.lanes : 1;
+  double registers = std::max(1.0, static_cast<double>(width) * static_cast<double>(dtype_bytes(dtype)) /
+                                       static_cast<double>(target_.vector_bytes));
+  if (calls_library(node.op, dtype)) return kLibraryCall * width;
+  switch (node.op) {
+    case ScalarOp::Exp:
+    case ScalarOp::Log:
+    case ScalarOp::Log1p:
+    case ScalarOp::Tanh:
+    case ScalarOp::Erf:
+    case ScalarOp::Sin:
+    case ScalarOp::Cos:
+      return kPolynomial * registers;
+    case ScalarOp::Div:
+      return is_float(dtype) ? kDivision * registers : kLibraryCall * width;
+    case ScalarOp::Sqrt:
+      return kDivision * registers;
+    default:
+      return 0.5 * registers;
+  }
+}
+
+double Planner::access_cycles(const Access& access, const Lanes& lanes, bool is_store) const {
+  double guard = is_simple(access) ? 0 : 3;
+  if (lanes.lanes == 1 || !variables_of(access)[lanes.variable]) return (is_store ? 1 : 0.5) + guard;
+  int64_t bytes = dtype_bytes(kernel_.buffers[access.buffer].type.dtype);
+  bool contiguous = false;
+  bool divides = false;
+  for (const IndexExpression& index : access.indices) divides |= index.divisor != 1;
+  if (!divides) contiguous = flat_address(kernel_, access).stride(lanes.variable) == 1;
+  if (contiguous) {
+    double registers = static_cast<double>(lanes.lanes * bytes) / static_cast<double>(target_.vector_bytes);
+    return guard + std::max(1.0, registers) * (is_store ? 1 : 0.5);
+  }
+  return guard + 2 + lanes.lanes * (is_store ? kScatterLane : target_.has_gather ? kGatherLane : 1.5 * kGatherLane);
+}
+
+double Planner::reduce_cycles(const ReduceLoop& loop, const Lanes& lanes) const {
+  if (lanes.lanes == 1) {
+    double best = 0;
+    choose_vector(loop, &best);
+    return best;
+  }
+  double steps = 1;
+  for (VariableIndex variable : loop.variables) steps *= static_cast<double>(extent(variable));
+  return steps * (block_cycles(loop.body, lanes) + 0.5);
+}
+
+double Planner::for_cycles(const ForLoop& loop, const Lanes& lanes) const {
+  Nest nest = collect_nest(loop);
+  if (lanes.lanes == 1) {
+    double best = 0;
+    choose_vector(nest, &best);
+    return best;
+  }
+  double steps = 1;
+  for (VariableIndex variable : nest.variables) steps *= static_cast<double>(extent(variable));
+  return steps * block_cycles(*nest.body, lanes);
+}
+
+double Planner::statement_cycles(const Statement& statement, const Lanes& lanes) const {
+  if (const Compute* node = std::get_if<Compute>(&statement.node)) return compute_cycles(*node, lanes);
+  if (const Load* node = std::get_if<Load>(&statement.node)) return access_cycles(node->access, lanes, false);
+  if (const Store* node = std::get_if<Store>(&statement.node)) return access_cycles(node->access, lanes, true);
+  if (const ReduceLoop* node = std::get_if<ReduceLoop>(&statement.node)) return reduce_cycles(*node, lanes);
+  if (const ForLoop* node = std::get_if<ForLoop>(&statement.node)) return for_cycles(*node, lanes);
+  return 0;
+}
+
+double Planner::block_cycles(const Block& block, const Lanes& lanes) const {
+  double cycles = 0;
+  for (const Statement& statement : block) cycles += statement_cycles(statement, lanes);
+  return cycles;
+}
+
+// The variable of the nest whose iterations should fill the lanes; none where inner loops do better.
+std::optional<VariableIndex> Planner::choose_vector(const Nest& nest, double* best) const {
+  double steps = 1;
+  for (VariableIndex variable : nest.variables) steps *= static_cast<double>(extent(variable));
+  std::optional<VariableIndex> chosen;
+  *best = steps * block_cycles(*nest.body, {});
+  for (VariableIndex variable : nest.variables) {
+    if (extent(variable) < 2) continue;
+    int lanes = lanes_for(variable);
+    double vectors = static_cast<double>((extent(variable) + lanes - 1) / lanes);
+    double cycles =
+        steps / static_cast<double>(extent(variable)) * vectors * block_cycles(*nest.body, {variable, lanes});
+    // Of equals, the inner loop: its stores are contiguous more often.
+    if (cycles <= *best) {
+      *best = cycles;
+      chosen = variable;
+    }
+  }
+  return chosen;
+}
+
+std::optional<VariableIndex> Planner::choose_vector(const ReduceLoop& loop, double* best) const {
+  double steps = 1;
+  for (VariableIndex variable : loop.variables) steps *= static_cast<double>(extent(variable));
+  std::optional<VariableIndex> chosen;
+  *best = steps * (block_cycles(loop.body, {}) + 1);
+  for (VariableIndex variable : loop.variables) {
+    if (extent(variable) < 2) continue;
+    int lanes = lanes_for(variable);
+    double vectors = static_cast<double>((extent(variable) + lanes - 1) / lanes);
+    double cycles =
+        steps / static_cast<double>(extent(variable)) * vectors * (block_cycles(loop.body, {variable, lanes}) + 0.5) +
+        kHorizontal;
+    if (cycles <= *best) {
+      *best = cycles;
+      chosen = variable;
+    }
+  }
+  return chosen;
+}
+
+}  // namespace tarn
