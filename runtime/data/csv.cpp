@@ -135,7 +135,8 @@ Status CsvReader::find_columns(InputReader& input, const Cells& header, size_t w
 Status CsvReader::take_number(InputReader& input, std::string_view cell, size_t column, int64_t line) {
   double value = 0;
   if (!parse_double(cell, &value) || !std::isfinite(value))
-    return wrong(line, column_name(column) + ": `" + std::string(cell.substr(0, 40)) + "` is not a number");
+    return wrong(line, column_name(column) + ": `" + std::string(cell.substr(0, 40)) +
+                           "` is not a number (text can only be a class)");
   bool stored = false;
   if (input.tensor->dtype == TARN_F32) {
     auto narrow = static_cast<float>(value);
