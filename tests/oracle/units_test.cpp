@@ -26,7 +26,8 @@ static std::vector<double> flat(const json& value) {
 
 static std::vector<json> records(const std::string& kind) {
   std::vector<json> wanted;
-  for (const json& record : json::parse(read_text(TARN_SOURCE_DIR "/tests/oracle/units.json"))["units"]) {
+  const json file = json::parse(read_text(TARN_SOURCE_DIR "/tests/oracle/units.json"));
+  for (const json& record : file["units"]) {
     if (record["kind"] == kind) wanted.push_back(record);
   }
   REQUIRE(!wanted.empty());
@@ -66,7 +67,7 @@ TEST_CASE("functions and their gradients") {
     const int64_t rows = record["x"].size(), columns = record["x"][0].size();
     std::string function = record["name"];
     const json& settings = record["settings"];
-    if (settings.contains("slope")) function += fmt::format("[{}]", settings["slope"].get<double>());
+    if (settings.contains("slope")) function += fmt::format("(slope = {})", settings["slope"].get<double>());
     if (settings.value("approximate", "none") == "tanh") function = "gelu_tanh";
     std::unique_ptr<Runner> runner = run_text(with_probe(fmt::format(
         "data d = csv(\"d.csv\") {{ x: f32[{0}] = cols[0..{0}]; c: f32[{1}] = cols[{0}..{2}] }}\n"
@@ -103,7 +104,7 @@ TEST_CASE("losses and their gradients") {
 }
 
 // PyTorch's settings as the library's arguments.
-static std::string arguments(const json& settings) {
+static std::string arguments(const std::string& optimizer, const json& settings) {
   std::string text = fmt::format("lr = {}", settings["lr"].get<double>());
   if (settings.contains("momentum")) text += fmt::format(", momentum = {}", settings["momentum"].get<double>());
   if (settings.value("nesterov", false)) text += ", nesterov = true";
@@ -112,7 +113,8 @@ static std::string arguments(const json& settings) {
   }
   if (settings.contains("eps")) text += fmt::format(", eps = {}", settings["eps"].get<double>());
   if (settings.value("weight_decay", 0.0) != 0) {
-    text += fmt::format(", decay = {}", settings["weight_decay"].get<double>());
+    const char* name = optimizer == "adamw" ? "decay" : "weight_decay";
+    text += fmt::format(", {} = {}", name, settings["weight_decay"].get<double>());
   }
   return text;
 }
@@ -120,8 +122,8 @@ static std::string arguments(const json& settings) {
 TEST_CASE("optimizers over ten steps") {
   for (const json& record : records("optimizer")) {
     const size_t count = record["initial"].size();
-    const std::string optimizer =
-        fmt::format("{}({})", record["name"].get<std::string>(), arguments(record["settings"]));
+    const std::string name = record["name"];
+    const std::string optimizer = fmt::format("{}({})", name, arguments(name, record["settings"]));
     CAPTURE(optimizer);
     std::unique_ptr<Runner> runner = run_text(
         fmt::format("data d = csv(\"d.csv\") {{ x: f32[1] = cols[0..1]; c: f32[{0}] = cols[1..{1}] }}\n"
