@@ -119,11 +119,12 @@ class GraphMaker {
   // --- growth: one new op of a random form ---
   void grow() {
     static const std::vector<void (GraphMaker::*)()> kForms = {
-        &GraphMaker::unary,     &GraphMaker::unary,   &GraphMaker::binary,   &GraphMaker::binary,
-        &GraphMaker::binary,    &GraphMaker::choice,  &GraphMaker::generate, &GraphMaker::reduce,
-        &GraphMaker::reduce,    &GraphMaker::reshape, &GraphMaker::shift,    &GraphMaker::transpose,
-        &GraphMaker::broadcast, &GraphMaker::slice,   &GraphMaker::pad,      &GraphMaker::contract,
-        &GraphMaker::contract,  &GraphMaker::convert,
+        &GraphMaker::unary,   &GraphMaker::unary,     &GraphMaker::unary,     &GraphMaker::binary,
+        &GraphMaker::binary,  &GraphMaker::binary,    &GraphMaker::binary,    &GraphMaker::poles,
+        &GraphMaker::poles,   &GraphMaker::choice,    &GraphMaker::choice,    &GraphMaker::generate,
+        &GraphMaker::reduce,  &GraphMaker::reduce,    &GraphMaker::contract,  &GraphMaker::contract,
+        &GraphMaker::reshape, &GraphMaker::transpose, &GraphMaker::broadcast, &GraphMaker::slice,
+        &GraphMaker::pad,     &GraphMaker::convert,   &GraphMaker::integers,
     };
     (this->*any(kForms))();
   }
@@ -182,25 +183,45 @@ class GraphMaker {
     emit(op, {*x, y}, {}, range);
   }
 
+  // Functions with a pole, on an operand that is brought away from it first.
+  void poles() {
+    std::optional<ValueId> x = find_float();
+    if (!x) return;
+    Type type = b_->type(*x);
+    ValueId squashed = remember(b_->unary("sigmoid", *x), {0, 1});
+    ValueId positive = remember(b_->add(squashed, b_->constant(0.25, type)), {0.25, 1.25});
+    if (chance(0.7)) {
+      std::vector<std::pair<std::string_view, Interval>> functions = {
+          {"log", {-1.4, 0.3}}, {"sqrt", {0.5, 1.2}}, {"rsqrt", {0.8, 2}}, {"log1p", {0.2, 0.9}}, {"exp", {1.2, 3.5}}};
+      auto [op, range] = any(functions);
+      return emit(op, {positive}, {}, range);
+    }
+    ValueId y = partner(type);
+    double bound = interval(y).bound();
+    if (chance(0.5)) return emit("div", {y, positive}, {}, {-4 * bound, 4 * bound});
+    if (bound <= 4) emit("pow", {positive, y}, {}, {0, 256});
+  }
+
   // A comparison, logic on bools, or a select by a bool.
   void choice() {
     std::optional<ValueId> x = find_float();
     if (!x) return;
     Type type = b_->type(*x), bools{DType::Bool, type.shape};
     std::optional<ValueId> condition = find([&](const Type& other, Interval) { return other == bools; });
-    if (!condition || chance(0.4)) {
+    if (!condition || chance(0.2)) {
       std::string_view op = any(std::vector<std::string_view>{"lt", "le", "gt", "ge"});
-      emit(op, {*x, partner(type)}, {}, {0, 1});
-    } else if (chance(0.3)) {
+      condition = remember(b_->op(op, {*x, partner(type)}), {0, 1});
+    }
+    if (chance(0.5)) {
       std::string_view op = any(std::vector<std::string_view>{"and", "or", "eq", "ne", "not"});
       std::vector<ValueId> operands = {*condition};
       if (op != "not") operands.push_back(partner(bools));
-      emit(op, operands, {}, {0, 1});
-    } else {
-      ValueId y = partner(type);
-      emit("select", {*condition, *x, y}, {},
-           {std::min(interval(*x).lo, interval(y).lo), std::max(interval(*x).hi, interval(y).hi)});
+      condition = remember(b_->op(op, operands), {0, 1});
     }
+    if (chance(0.3)) return;
+    ValueId y = partner(type);
+    emit("select", {*condition, *x, y}, {},
+         {std::min(interval(*x).lo, interval(y).lo), std::max(interval(*x).hi, interval(y).hi)});
   }
 
   void generate() {
@@ -341,6 +362,7 @@ class GraphMaker {
       fresh[label] = random_size();
       rhs += label, result += label, elements *= fresh[label];
     }
+    if (result.size() > 5) return;
     std::shuffle(rhs.begin(), rhs.end(), random_);
     std::shuffle(result.begin(), result.end(), random_);
     for (char label : rhs) rhs_shape.push_back(fresh.contains(label) ? fresh[label] : shape[label - 'a']);
@@ -366,7 +388,7 @@ class GraphMaker {
     emit("cast", {*x}, {{"dtype", "f32"}}, interval(*x));
   }
 
-  void shift() {  // integers stay in the game by arithmetic of their own
+  void integers() {  // they stay in the game by arithmetic of their own
     std::optional<ValueId> x = find([](const Type& type, Interval) { return type.dtype == DType::I32; });
     if (!x) return;
     ValueId y = partner(Type(b_->type(*x)));

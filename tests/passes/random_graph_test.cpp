@@ -100,6 +100,34 @@ TEST_CASE("each pass keeps the meaning of random graphs") {
   }
 }
 
+TEST_CASE("a graph with one op taken for another is noticed") {
+  constexpr std::pair<std::string_view, std::string_view> kMistakes[] = {
+      {"add", "sub"},        {"mul", "max"},        {"min", "max"},
+      {"max", "min"},        {"sub", "add"},        {"neg", "abs"},
+      {"sin", "cos"},        {"sum", "reduce_max"}, {"reduce_max", "reduce_min"},
+      {"reduce_min", "sum"}, {"relu", "tanh"},      {"exp", "sigmoid"}};
+  int made = 0, noticed = 0;
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    Module module = random_module(seed, {.with_empty = false});
+    REQUIRE(run_pipeline(module, {.passes = {"dce"}}).ok());
+    std::vector<Tensor> args = random_args(module.funcs[0], seed);
+    std::vector<Tensor> right = run(module, args);
+    for (Op& op : module.funcs[0].ops) {
+      for (auto [name, mistaken] : kMistakes) {
+        if (op.def->name != name) continue;
+        op.def = find_op(mistaken);
+        ++made;
+        noticed += distance(right, run(module, args)) > kSame;
+        op.def = find_op(name);
+      }
+    }
+  }
+  CHECK(made > 500);
+  // The rest is lost where it does not matter: under max(x, x), comparisons, selects that take the other side.
+  CHECK(noticed >= made * 6 / 10);
+  MESSAGE(noticed << " of " << made << " mistakes noticed");
+}
+
 TEST_CASE("the whole pipeline and random orders of passes keep the meaning of random graphs") {
   uint64_t unstable = 0;
   for (uint64_t seed = 1; seed <= graph_count(); ++seed) {
