@@ -29,7 +29,7 @@ constexpr int kDirections = 3;
 // train_step cut at its first `grad`: the same arguments; results are the loss and each gradient that was asked for.
 struct GradientFunction {
   Module module;
-  std::vector<ValueId> targets;  // arguments of @gradients that have a gradient, in order of its results after the loss
+  std::vector<ValueId> targets;  // values of @gradients that have a gradient, in order of its results after the loss
 };
 
 Result<GradientFunction> gradient_function(const Module& source) {
@@ -43,19 +43,27 @@ Result<GradientFunction> gradient_function(const Module& source) {
   }
   if (gradient == step->ops.end()) return Error{"the model computes no gradient", "check.gradient"};
   GradientFunction made;
-  Func func = *step;
-  func.name = "gradients";
-  func.kind = FuncKind::Body;
-  func.ops.resize(static_cast<size_t>(gradient - step->ops.begin()) + 1);
-  func.results.clear();
-  for (Argument& arg : func.args) arg.role = Role::None;
-  func.results.push_back({gradient->operands[0], "loss", Role::None});
-  for (size_t i = 0; i < gradient->results.size(); ++i) {
-    made.targets.push_back(gradient->operands[i + 1]);
-    func.results.push_back({gradient->results[i], fmt::format("d.{}", i), Role::None});
-  }
   made.module.name = source.name;
-  made.module.funcs.push_back(std::move(func));
+  Func& func = made.module.funcs.emplace_back();
+  func.name = "gradients";
+  func.kind = FuncKind::Entry;
+  Builder builder(func);
+  std::map<ValueId, ValueId> mapped;
+  for (const Argument& arg : step->args) {
+    mapped[arg.value] = builder.argument(step->type(arg.value), step->name_of(arg.value), arg.role, arg.initial);
+  }
+  for (auto op = step->ops.begin(); op != gradient + 1; ++op) {
+    std::vector<ValueId> operands;
+    for (ValueId operand : op->operands) operands.push_back(mapped.at(operand));
+    builder.set_location(op->location);
+    const Op& copied = builder.copy(*step, *op, std::move(operands));
+    for (size_t r = 0; r < op->results.size(); ++r) mapped[op->results[r]] = copied.results[r];
+  }
+  builder.result(mapped.at(gradient->operands[0]), "loss", Role::Loss);
+  for (size_t i = 0; i < gradient->results.size(); ++i) {
+    made.targets.push_back(mapped.at(gradient->operands[i + 1]));
+    builder.result(mapped.at(gradient->results[i]), fmt::format("d.{}", i), Role::Output);
+  }
   PipelineResult result = run_pass(made.module, "autodiff");
   if (!result.ok()) return result.errors.front();
   return made;
@@ -170,7 +178,7 @@ Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_
     while (gradients.args[position].value != made->targets[t] && position + 1 < gradients.args.size()) ++position;
     if (gradients.args[position].value != made->targets[t]) continue;  // a target that is no argument
     const std::vector<double>& gradient = (*exact)[t + 1].data;
-    GradientCheck check{step.name_of(made->targets[t]), std::sqrt(dot(gradient, gradient)), 0, 0};
+    GradientCheck check{gradients.name_of(made->targets[t]), std::sqrt(dot(gradient, gradient)), 0, 0};
     for (int n = 0; n < kDirections && !gradient.empty(); ++n) {
       std::vector<double> direction = random_direction(gradient.size(), random);
       double losses[2];
