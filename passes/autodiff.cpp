@@ -123,7 +123,13 @@ Result<int64_t> expand_gradients(Func& func) {
     Result<std::vector<ValueId>> gradients = GradExpansion(rewriter.builder(), operands[0], std::move(targets)).run();
     if (!gradients) return gradients.error();
     rewriter.keep_new_names();
-    for (size_t i = 0; i < op.results.size(); ++i) rewriter.replace(op.results[i], (*gradients)[i]);
+    for (size_t i = 0; i < op.results.size(); ++i) {
+      rewriter.replace(op.results[i], (*gradients)[i]);
+      // Where the grad's result has the very name that the gradient should have, that name is free now.
+      std::string wanted = "d." + func.name_of(op.operands[i + 1]);
+      bool is_suffixed = rewriter.func().name_of((*gradients)[i]).starts_with(wanted + ".");
+      if (is_suffixed && func.name_of(op.results[i]) == wanted) rewriter.func().claim_name((*gradients)[i], wanted);
+    }
     ++expanded;
   }
   if (expanded > 0) func = rewriter.finish();
