@@ -36,15 +36,7 @@ void KernelEmitter::emit_reduce(const ReduceLoop& loop) {
   int vector = vector_dimension();
   if (vector >= 0 && facts_.depends[loop.result][dimensions_[static_cast<size_t>(vector)].variable]) {
     reduction.lanes = dimensions_[static_cast<size_t>(vector)].lanes;
-    // With AVX-512 an operand splat from memory is free: rows outside.  Else vectors outside, so that the splat rows
-    // stay in registers and one vector is alive at a time.
-    std::stable_sort(reduction.results.begin(), reduction.results.end(), [&](const Point& a, const Point& b) {
-      auto v = static_cast<size_t>(vector);
-      if (!target_.has_broadcast_operand) return a[v] < b[v];
-      Point row_a = a, row_b = b;
-      row_a[v] = row_b[v] = 0;
-      return row_a < row_b;
-    });
+    order_results(reduction, static_cast<size_t>(vector));
   }
   if (reduction.plan.inner) {
     for (const Segment& segment : reduction.plan.inner->segments) {
@@ -64,6 +56,20 @@ void KernelEmitter::emit_reduce(const ReduceLoop& loop) {
   for (size_t r = 0; r < reduction.results.size(); ++r) {
     remember(loop.result, reduction.results[r], finish(reduction, sums, r));
   }
+}
+
+// Row by row all vectors stay in registers, vector by vector all splat rows do: the order that needs fewer.  Where an
+// instruction splats its operand from memory, rows need none.
+void KernelEmitter::order_results(Reduction& reduction, size_t vector) const {
+  size_t vectors = static_cast<size_t>(dimensions_[vector].copies);
+  size_t rows = reduction.results.size() / vectors;
+  bool by_vector = !target_.has_broadcast_operand && rows < vectors;
+  std::stable_sort(reduction.results.begin(), reduction.results.end(), [&](const Point& a, const Point& b) {
+    if (by_vector) return a[vector] < b[vector];
+    Point row_a = a, row_b = b;
+    row_a[vector] = row_b[vector] = 0;
+    return row_a < row_b;
+  });
 }
 
 KernelEmitter::Values KernelEmitter::reduce_level(const Reduction& reduction, size_t level, const Values& sums) {

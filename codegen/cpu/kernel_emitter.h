@@ -116,6 +116,7 @@ class KernelEmitter {
     const Compute* product;  // the yield, where it is a product that only this reduction reads
   };
   void emit_reduce(const ReduceLoop& loop);
+  void order_results(Reduction& reduction, size_t vector) const;
   Values reduce_level(const Reduction& reduction, size_t level, const Values& sums);
   Values reduce_inner(const Reduction& reduction, const Values& sums);
   Values reduce_step(const Reduction& reduction, Values sums, bool has_inner);

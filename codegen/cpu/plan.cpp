@@ -277,7 +277,8 @@ ReducePlan Planner::reduce(const ReduceLoop& loop, bool in_vector, int64_t resul
     plan.inner = LoopPlan{last, 1, split(extent(last), 1, chains, false)};
     return plan;
   }
-  plan.unroll = results <= 4 ? 4 : results <= 12 ? 2 : 1;
+  // More would mix loads of several steps into a tile that fills the registers.
+  plan.unroll = results <= 4 ? 4 : results <= 8 ? 2 : 1;
   return plan;
 }
 

@@ -125,8 +125,8 @@ Value* VectorMath::tanh(Value* x) {
   Value* small = multiply_add(b.CreateFMul(p, square), x, x);
   Value* e = exp(b.CreateFAdd(magnitude, magnitude));
   Value* large = b.CreateFSub(number(x, 1.0), b.CreateFDiv(number(x, 2.0), b.CreateFAdd(e, number(x, 1.0))));
-  large = b.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, large, x);
-  return b.CreateSelect(b.CreateFCmpOLT(magnitude, number(x, 0.625)), small, large);
+  Value* result = b.CreateSelect(b.CreateFCmpOLT(magnitude, number(x, 0.625)), small, large);
+  return b.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, result, x);  // -0 too
 }
 
 // N. Juffa's erff (forums.developer.nvidia.com, "a faster and more accurate implementation of erff").
