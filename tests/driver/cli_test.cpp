@@ -1,0 +1,143 @@
+// The `tarn` command as its user meets it: exit codes, stages, files.
+#include <doctest/doctest.h>
+
+#include "tests/driver/command.h"
+
+namespace tarn {
+
+static const std::string kNet = R"(
+hyper lr = 0.1
+data d = csv("points.csv", valid = 0.2) { x: f32[4] = cols[0..4]; y: class[3] = cols[4] }
+model net(x: f32[B,4]) -> f32[B,3] = x |> dense[8] as hidden |> tanh |> dense[3] as out
+train net on d {
+  loss = cross_entropy(net(x), y)
+  metric accuracy = accuracy(net(x), y)
+  optimizer = sgd(lr, momentum = 0.9)
+  epochs = 3
+  batch = 8
+  seed = 1
+}
+)";
+
+static bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST_CASE("exit codes: 0 done, 1 diagnostics, 2 usage") {
+  Workplace here;
+  here.write("net.tarn", kNet);
+  CHECK(here.tarn("check net.tarn").exit_code == 0);
+  CHECK(here.tarn("--help").exit_code == 0);
+  CHECK(here.tarn("--version").exit_code == 0);
+  CHECK(here.tarn("check missing.tarn").exit_code == 1);
+  CHECK(here.tarn("").exit_code == 2);
+  CHECK(here.tarn("build net.tarn --emit=nonsense").exit_code == 2);
+  CHECK(here.tarn("build net.tarn -D broken").exit_code == 2);
+  CHECK(here.tarn("build net.tarn --cpu=z80 -o net").exit_code == 1);
+  CHECK(here.tarn("build net.tarn -o no/such/directory/net").exit_code == 1);
+  CHECK(here.tarn("opt net.tarn -p no_such_pass").exit_code == 1);
+}
+
+TEST_CASE("a wrong model gives located diagnostics and writes nothing") {
+  Workplace here;
+  std::string wrong = kNet;
+  wrong.replace(wrong.find("dense[8]"), 8, "dens[8] ");
+  here.write("net.tarn", wrong);
+  CommandResult result = here.tarn("build net.tarn -o net");
+  CHECK(result.exit_code == 1);
+  CHECK(contains(result.output, "net.tarn:4:43: error: "));
+  CHECK(contains(result.output, "dense"));
+  CHECK_FALSE(here.has("net"));
+  CommandResult json = here.tarn("check net.tarn --diagnostics=json");
+  CHECK(contains(json.output, "\"severity\":\"error\""));
+  CHECK(contains(json.output, "\"line\":4"));
+}
+
+TEST_CASE("every stage can be written") {
+  Workplace here;
+  here.write("net.tarn", kNet);
+  for (std::string stage : {"ast", "ir", "kernels", "llvm", "asm", "dot", "html"}) {
+    CAPTURE(stage);
+    CommandResult result = here.tarn("build net.tarn --emit=" + stage);
+    CHECK(result.exit_code == 0);
+    CHECK(result.output.size() > 200);
+  }
+  CHECK(here.tarn("build net.tarn --emit=obj -o net.o").exit_code == 0);
+  CHECK(here.tarn("build net.tarn --emit=lib -o net --depfile net.d").exit_code == 0);
+  CHECK(here.has("libnet.a"));
+  CHECK(here.has("net.h"));
+  CHECK(contains(here.read("net.d"), "net.tarn"));
+  CHECK(here.tarn("build net.tarn -o net").exit_code == 0);
+  CHECK(here.shell("./net info").exit_code == 0);
+  CHECK(here.shell("ls | grep tmp").exit_code == 1);  // no temporary is left
+}
+
+TEST_CASE("the compiler goes on from any dump to the same code") {
+  Workplace here;
+  here.write("net.tarn", kNet);
+  REQUIRE(here.tarn("build net.tarn --emit=asm -o net.s --dump-dir dumps").exit_code == 0);
+  CommandResult dumps = here.shell("ls dumps");
+  CHECK(contains(dumps.output, "autodiff"));
+  CommandResult same = here.shell(
+      "for f in dumps/*; do " TARN_COMMAND " build $f --emit=asm -o from.s && cmp net.s from.s || exit 1; done");
+  CHECK(same.exit_code == 0);
+  CHECK(same.output == "");
+}
+
+TEST_CASE("standard input and output") {
+  Workplace here;
+  here.write("net.tarn", kNet);
+  CHECK(here.shell("cat net.tarn | " TARN_COMMAND " check -").exit_code == 0);
+  CommandResult ir = here.shell(TARN_COMMAND " build net.tarn --emit=ir | " TARN_COMMAND " opt - -p cse,dce");
+  CHECK(ir.exit_code == 0);
+  CHECK(contains(ir.output, "func @train_step"));
+}
+
+TEST_CASE("explain's arena is the program's arena") {
+  Workplace here;
+  here.write("net.tarn", kNet);
+  CommandResult explained = here.tarn("explain net.tarn");
+  REQUIRE(explained.exit_code == 0);
+  size_t at = explained.output.find("arena: ");
+  REQUIRE(at != std::string::npos);
+  std::string bytes = explained.output.substr(at + 7, explained.output.find(' ', at + 7) - at - 7);
+  REQUIRE(here.tarn("build net.tarn -o net").exit_code == 0);
+  CommandResult info = here.shell("./net info");
+  CAPTURE(info.output);
+  CHECK(contains(info.output, bytes));
+}
+
+TEST_CASE("check --gradients agrees with finite differences") {
+  Workplace here;
+  here.write("net.tarn", kNet);
+  CommandResult result = here.tarn("check net.tarn --gradients");
+  CHECK(result.exit_code == 0);
+  CHECK(contains(result.output, "hidden.w"));
+  CHECK_FALSE(contains(result.output, "WRONG"));
+}
+
+TEST_CASE("new writes a model that compiles, and nothing over a file") {
+  Workplace here;
+  CHECK(here.tarn("new first").exit_code == 0);
+  CHECK(here.tarn("check first.tarn").exit_code == 0);
+  CHECK(here.tarn("new first").exit_code == 1);
+}
+
+TEST_CASE("a program needs only libc and libm, and is small") {
+  Workplace here;
+  here.write("net.tarn", kNet);
+  REQUIRE(here.tarn("build net.tarn -o net").exit_code == 0);
+  CommandResult needed = here.shell("objdump -p net | grep NEEDED | grep -v -e libc.so -e libm.so -e ld-linux");
+  CHECK(needed.output == "");
+  CHECK(here.shell("test $(stat -c %s net) -lt 2000000").exit_code == 0);
+}
+
+TEST_CASE("-D sets a const, --batch the batch") {
+  Workplace here;
+  std::string net = "const H = 8\n" + kNet;
+  net.replace(net.find("dense[8]"), 8, "dense[H]");
+  here.write("net.tarn", net);
+  CHECK(contains(here.tarn("build net.tarn --emit=ir -D H=5").output, "hidden.w: f32[4,5]"));
+  CHECK(contains(here.tarn("build net.tarn --emit=ir --batch 3").output, "f32[3,4] input"));
+  CHECK(here.tarn("check net.tarn -D Unknown=5").exit_code == 1);
+}
+
+}  // namespace tarn
