@@ -1,7 +1,5 @@
 /* A C99 user of two models at once: only NAME.h and libNAME.a are known here. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "fake_csv.h"
 #include "fake_idx.h"
@@ -14,10 +12,11 @@
     }                                                                 \
   } while (0)
 
-static void* aligned_block(size_t bytes, size_t alignment) {
-  unsigned char* block = (unsigned char*)malloc(bytes + alignment);
-  return block == NULL ? NULL
-                       : block + (alignment - (uintptr_t)block % alignment); /* freed by the end of the program */
+static unsigned char csv_block[FAKE_CSV_MEMORY_BYTES + FAKE_CSV_ALIGNMENT];
+static unsigned char idx_block[FAKE_IDX_MEMORY_BYTES + FAKE_IDX_ALIGNMENT];
+
+static void* aligned(unsigned char* block, size_t alignment) {
+  return block + (alignment - (uintptr_t)block % alignment);
 }
 
 int main(void) {
@@ -26,8 +25,8 @@ int main(void) {
   float x[FAKE_CSV_BATCH * FAKE_CSV_X_ROW], loss = 0, first = 0, accuracy = 0;
   uint8_t images[FAKE_IDX_BATCH * FAKE_IDX_X_ROW];
   int32_t y[FAKE_CSV_BATCH];
-  void* csv_memory = aligned_block(FAKE_CSV_MEMORY_BYTES, FAKE_CSV_ALIGNMENT);
-  void* idx_memory = aligned_block(FAKE_IDX_MEMORY_BYTES, FAKE_IDX_ALIGNMENT);
+  void* csv_memory = aligned(csv_block, FAKE_CSV_ALIGNMENT);
+  void* idx_memory = aligned(idx_block, FAKE_IDX_ALIGNMENT);
   CHECK(tarn_instance_bytes(&fake_csv_program) == FAKE_CSV_MEMORY_BYTES);
   CHECK(fake_csv_create(NULL, csv_memory, FAKE_CSV_MEMORY_BYTES, &csv) == TARN_OK);
   CHECK(fake_idx_create(NULL, idx_memory, FAKE_IDX_MEMORY_BYTES - 1, &idx) == TARN_ERROR_SIZE);
