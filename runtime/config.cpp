@@ -97,6 +97,7 @@ static DataConfig read_data(const Json& json, std::string& error) {
   data.train = object.text("train", "");
   data.test = object.split("test");
   data.valid = object.split("valid");
+  data.split_seed = object.integer("split_seed", 0, 0);
   if (const Json* header = object.find("header")) {
     using Header = DataConfig::Header;
     if (header->is_boolean())

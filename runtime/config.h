@@ -6,6 +6,7 @@
 //      "train": "train-*",                     file or shell pattern inside --data; csv: one file; npy: not used
 //      "test": "t10k-*" | 0.2,                 optional: files, or a fraction of the training rows
 //      "valid": 0.2 | "valid-*",               optional, likewise
+//      "split_seed": 0,                        optional: chooses the rows that fractions take
 //      "header": "auto" | true | false,        csv, optional; "auto" by default
 //      "separator": ",",                       csv, optional: found out by default (`,` `;` or tab)
 //      "inputs": [                             one per TARN_INPUT that is fed from data
@@ -57,6 +58,7 @@ struct DataConfig {
   DataFormat format = DataFormat::kIdx;
   std::string train;
   SplitConfig test, valid;
+  int64_t split_seed = 0;
   enum class Header { kAuto, kYes, kNo } header = Header::kAuto;
   char separator = 0;  // 0: found out
   std::vector<InputConfig> inputs;

@@ -13,7 +13,7 @@
 
 namespace tarn::runtime {
 
-static constexpr uint64_t kSplitKey = 0x7461726e;  // "tarn"; fixed, so that no seed changes the split
+static constexpr uint64_t kSplitKey = 0x7461726e;  // "tarn"; the training seed does not change the split
 
 class Loader {
  public:
@@ -178,7 +178,7 @@ static void take_all(Split& split, const Table& table) {
 // test, then validation, then training rows, off a permutation of all; each in ascending order.
 Status Loader::split_train(DataSets& sets, const Table& table) {
   std::vector<uint32_t> order(static_cast<size_t>(table.rows));
-  permute(order, kSplitKey, Stream::kSplit, 0);
+  permute(order, kSplitKey + static_cast<uint64_t>(config_.split_seed), Stream::kSplit, 0);
   size_t at = 0;
   auto take = [&](Split& split, double fraction, const char* name) -> Status {
     if (fraction <= 0) return Done{};
