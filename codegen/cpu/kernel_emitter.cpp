@@ -39,6 +39,13 @@ void count_uses(const Block& block, std::vector<int>& counts) {
   }
 }
 
+bool holds_store(const Block& block) {
+  return std::any_of(block.begin(), block.end(), [](const Statement& statement) {
+    const ForLoop* loop = std::get_if<ForLoop>(&statement.node);
+    return std::holds_alternative<Store>(statement.node) || (loop && holds_store(loop->body));
+  });
+}
+
 // The domain, where the kernel is scalar code and one nest.
 const ForLoop* domain_of(const Kernel& kernel) {
   if (kernel.body.empty() || !std::all_of(kernel.body.begin(), kernel.body.end() - 1, is_pure)) return nullptr;
@@ -127,8 +134,12 @@ KernelCode emit_kernel(llvm::Module& module, const CpuTarget& target, const Kern
 
 void KernelEmitter::emit_block(const Block& block) {
   size_t begin = 0;
+  size_t pending = pending_loads_.size();
   while (begin < block.size()) {
     if (const ForLoop* loop = std::get_if<ForLoop>(&block[begin].node)) {
+      if (holds_store(loop->body)) {
+        for (const Point& point : points(nullptr)) do_pending_loads(point);
+      }
       emit_nest(planner_.nest(*loop, vector_dimension() >= 0), nullptr);
       ++begin;
     } else if (const ReduceLoop* loop = std::get_if<ReduceLoop>(&block[begin].node)) {
@@ -140,29 +151,38 @@ void KernelEmitter::emit_block(const Block& block) {
              !std::holds_alternative<ReduceLoop>(block[end].node)) {
         ++end;
       }
-      emit_straight(block, begin, end);
+      emit_straight(std::span(block).subspan(begin, end - begin));
       begin = end;
     }
   }
+  pending_loads_.resize(pending);
 }
 
-// Point by point, so that few values are alive at a time.
-void KernelEmitter::emit_straight(const Block& block, size_t begin, size_t end) {
-  auto needs_code = [&](const Statement& statement) {
+// Loads from memory that the kernel writes: late, so that few values are alive at a time, but before any store.
+void KernelEmitter::do_pending_loads(const Point& point) {
+  for (ScalarIndex scalar : pending_loads_) evaluate(scalar, point);
+}
+
+void KernelEmitter::emit_straight(std::span<const Statement> statements) {
+  auto is_store = [](const Statement& statement) { return std::holds_alternative<Store>(statement.node); };
+  auto is_overwritten_load = [&](const Statement& statement) {
     const Load* load = std::get_if<Load>(&statement.node);
-    return std::holds_alternative<Store>(statement.node) || (load && is_overwritten_[load->access.buffer]);
+    return load && is_overwritten_[load->access.buffer];
   };
-  if (std::none_of(block.begin() + static_cast<std::ptrdiff_t>(begin), block.begin() + static_cast<std::ptrdiff_t>(end),
-                   needs_code)) {
+  if (std::none_of(statements.begin(), statements.end(), is_store)) {
+    for (const Statement& statement : statements) {
+      if (is_overwritten_load(statement)) pending_loads_.push_back(std::get<Load>(statement.node).result);
+    }
     return;
   }
+  // An iteration's stores touch what this iteration alone loads (kernel.h, K4), so point by point is safe.
   for (const Point& point : points(nullptr)) {
-    for (size_t i = begin; i < end; ++i) {
-      if (!needs_code(block[i])) continue;
-      if (const Store* store = std::get_if<Store>(&block[i].node)) {
-        emit_store(*store, point);
-      } else {
-        evaluate(std::get<Load>(block[i].node).result, point);
+    do_pending_loads(point);
+    for (const Statement& statement : statements) {
+      if (is_store(statement)) {
+        emit_store(std::get<Store>(statement.node), point);
+      } else if (is_overwritten_load(statement)) {
+        evaluate(std::get<Load>(statement.node).result, point);
       }
     }
   }
@@ -284,7 +304,10 @@ bool KernelEmitter::is_invariant(ScalarIndex scalar, const Point& point) const {
   }
   const Statement* definition = facts_.definition[scalar];
   if (std::holds_alternative<ReduceLoop>(definition->node)) return false;
-  if (const Load* load = std::get_if<Load>(&definition->node)) return !is_overwritten_[load->access.buffer];
+  if (const Load* load = std::get_if<Load>(&definition->node)) {
+    if (!is_overwritten_[load->access.buffer]) return true;
+    return std::find(pending_loads_.begin(), pending_loads_.end(), scalar) != pending_loads_.end();
+  }
   if (const Compute* compute = std::get_if<Compute>(&definition->node)) {
     return std::all_of(compute->operands.begin(), compute->operands.end(),
                        [&](ScalarIndex operand) { return is_invariant(operand, point); });

@@ -2,7 +2,7 @@
 //
 // Scalar code is emitted on demand: evaluate() follows a scalar's definition and remembers the result for each distinct
 // combination of tile copies it depends on, so that nothing is computed twice.  Stores and reductions keep their order;
-// loads from memory that the kernel also writes are done where they stand.
+// loads from memory that the kernel also writes are done before the next store of their iteration.
 #pragma once
 
 #include <llvm/IR/Function.h>
@@ -11,6 +11,7 @@
 
 #include <array>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -79,7 +80,8 @@ class KernelEmitter {
 
   // kernel_emitter.cpp: blocks and values
   void emit_block(const Block& block);
-  void emit_straight(const Block& block, size_t begin, size_t end);
+  void emit_straight(std::span<const Statement> statements);
+  void do_pending_loads(const Point& point);
   Value* evaluate(ScalarIndex scalar, const Point& point);
   Value* compute(ScalarIndex scalar, const Point& point);
   Value* as_vector(Value* value, int lanes);
@@ -158,7 +160,8 @@ class KernelEmitter {
   std::vector<Values> memo_;  // of each scalar, by memo_slot
   std::vector<std::pair<ScalarIndex, size_t>> memo_log_;
   std::vector<VariableIndex> binding_log_;
-  std::vector<int> use_counts_;  // of each scalar
+  std::vector<ScalarIndex> pending_loads_;  // met, from overwritten memory, maybe not done yet
+  std::vector<int> use_counts_;             // of each scalar
 
   std::vector<bool> is_overwritten_;  // of each buffer: some output lies over it
   std::vector<llvm::MDNode*> own_scope_, other_scopes_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 
 #include "codegen/cpu/facts.h"
 
@@ -99,6 +100,72 @@ void drop_single_loops(Kernel& kernel, Block& block) {
   block = std::move(result);
 }
 
+// --- divisors that do not change from iteration to iteration ---
+
+// x / c to x * (1 / c) where c is the same in all iterations of the innermost loop: a division takes as long as 16 to
+// 30 products.  At most 1.5 ulp; right for 0, infinity and NaN; wrong only for |c| < 2^-128, whose reciprocal
+// overflows.
+class DivisionRewriter {
+ public:
+  explicit DivisionRewriter(Kernel& kernel) : kernel_(kernel), facts_(find_facts(kernel)) {}
+
+  void block(Block& body, const VariableSet& innermost) {
+    Block result;
+    for (Statement& statement : body) {
+      if (ForLoop* loop = std::get_if<ForLoop>(&statement.node)) block(loop->body, set_of({loop->variable}));
+      if (ReduceLoop* loop = std::get_if<ReduceLoop>(&statement.node)) block(loop->body, set_of(loop->variables));
+      if (Compute* compute = std::get_if<Compute>(&statement.node)) rewrite(*compute, innermost);
+      std::optional<ScalarIndex> defined = result_of(statement);
+      result.push_back(std::move(statement));
+      if (defined && reciprocal_.contains(*defined)) append_reciprocal(result, *defined);
+    }
+    body = std::move(result);
+  }
+
+  // Which divisors: a pass of its own, as they are defined before they are used.
+  void find(const Block& body, const VariableSet& innermost) {
+    for (const Statement& statement : body) {
+      if (const ForLoop* loop = std::get_if<ForLoop>(&statement.node)) find(loop->body, set_of({loop->variable}));
+      if (const ReduceLoop* loop = std::get_if<ReduceLoop>(&statement.node)) find(loop->body, set_of(loop->variables));
+      const Compute* compute = std::get_if<Compute>(&statement.node);
+      if (compute && is_slow(*compute, innermost)) reciprocal_.try_emplace(compute->operands[1], new_scalar());
+    }
+  }
+
+ private:
+  static VariableSet set_of(const std::vector<VariableIndex>& variables) {
+    VariableSet set;
+    for (VariableIndex variable : variables) set.set(variable);
+    return set;
+  }
+
+  bool is_slow(const Compute& compute, const VariableSet& innermost) const {
+    if (compute.op != ScalarOp::Div || kernel_.scalars[compute.result] != DType::F32) return false;
+    return (facts_.depends[compute.operands[0]] & innermost).any() &&
+           (facts_.depends[compute.operands[1]] & innermost).none();
+  }
+
+  void rewrite(Compute& compute, const VariableSet& innermost) {
+    if (is_slow(compute, innermost))
+      compute = {compute.result, ScalarOp::Mul, {compute.operands[0], reciprocal_[compute.operands[1]]}};
+  }
+
+  ScalarIndex new_scalar() {
+    kernel_.scalars.push_back(DType::F32);
+    return static_cast<ScalarIndex>(kernel_.scalars.size() - 1);
+  }
+
+  void append_reciprocal(Block& block, ScalarIndex divisor) {
+    ScalarIndex one = new_scalar();
+    block.push_back({Constant{one, 1}});
+    block.push_back({Compute{reciprocal_[divisor], ScalarOp::Div, {one, divisor}}});
+  }
+
+  Kernel& kernel_;
+  KernelFacts facts_;
+  std::map<ScalarIndex, ScalarIndex> reciprocal_;  // of each divisor
+};
+
 // --- nests over contiguous memory ---
 
 // Replaces the accesses of buffers that have only simple ones by accesses of a vector of the same elements.
@@ -187,6 +254,9 @@ Kernel prepare(const Kernel& kernel) {
   }
   flatten_buffers(result);
   merge_loops(result, result.body);
+  DivisionRewriter divisions(result);
+  divisions.find(result.body, {});
+  divisions.block(result.body, {});
   return result;
 }
 

@@ -2,6 +2,7 @@
 #include "codegen/cpu/vector_math.h"
 
 #include <llvm/IR/Intrinsics.h>
+#include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Module.h>
 
 #include <cmath>
@@ -67,6 +68,12 @@ Value* VectorMath::exp(Value* x) {
       r, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
   Value* square = b.CreateFMul(r, r);
   Value* mantissa = b.CreateFAdd(multiply_add(p, square, r), number(x, 1.0));
+  auto* vector = llvm::dyn_cast<llvm::FixedVectorType>(x->getType());
+  if (target_.has_broadcast_operand && vector && vector->getNumElements() == 16) {
+    Value* all = b.getInt16(0xFFFF);
+    return b.CreateIntrinsic(llvm::Intrinsic::x86_avx512_mask_scalef_ps_512, {},
+                             {mantissa, n, mantissa, all, b.getInt32(4)});  // 4: the current rounding mode
+  }
   Value* exponent = b.CreateSub(b.CreateBitCast(shifted, integer_type(x)), integer(x, 0x4B400000));
   // In two steps: 2^n itself may be no normal number.
   Value* half = b.CreateAShr(exponent, 1);
