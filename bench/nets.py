@@ -34,8 +34,8 @@ def parameters(net):
 def raw_batches(net):
     """[(x, y)] as a data file holds them: images u8.
 
-    The second half has the inputs of the first with other labels: the nets cannot learn them by heart, the gradients
-    stay alive, and no contestant is timed on denormal numbers.
+    The second half has the inputs of the first with other labels: the nets cannot learn them by heart, so that the
+    gradients stay alive however many steps are timed.
     """
     half, batch = BATCHES // 2, net["batch"]
     return [(net["data"](step % half, batch)[0], net["data"](step, batch)[1]) for step in range(BATCHES)]

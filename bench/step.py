@@ -226,9 +226,11 @@ def table(net, rows, ceiling):
             lines.append(f"| {row['name']} | too few valid samples | | | | | {row['valid']}/{row['samples']} | |")
             continue
         agrees = abs(row["loss"] - rows[0]["loss"]) <= 1e-3 * abs(rows[0]["loss"])
-        lines.append(f"| {row['name']} | {row['median'] * 1e6:.4g} | {row['p10'] * 1e6:.4g} - {row['p90'] * 1e6:.4g} | "
-                     f"{row['rate']:.3g} | {100 * row['rate'] / ceiling:.2g} % | {row.get('ratio', float('nan')):.2f} | "
-                     f"{row['valid']}/{row['samples']} | {row['loss']:.5f}{'' if agrees else ' **differs**'} |")
+        micro = {key: f"{row[key] * 1e6:.4g}" for key in ("median", "p10", "p90")}
+        ratio = f"{row['ratio']:.2f}" if "ratio" in row else "no shared round"
+        lines.append(f"| {row['name']} | {micro['median']} | {micro['p10']} - {micro['p90']} | {row['rate']:.3g} | "
+                     f"{100 * row['rate'] / ceiling:.2g} % | {ratio} | {row['valid']}/{row['samples']} | "
+                     f"{row['loss']:.5f}{'' if agrees else ' **differs**'} |")
     return "\n".join(lines) + "\n"
 
 
