@@ -20,9 +20,10 @@ class GradExpansion {
     Location location = b_.location();
     find_dependents();
     cotangents_.resize(func_.values.size());
+    size_t forward_ops = func_.ops.size();  // what is emitted from here on comes after them
     if (depends_[loss_.index]) {
       add_cotangent(loss_, b_.constant(1.0, Type(func_.type(loss_))));
-      for (size_t i = func_.ops.size(); i-- > 0;) {  // the ops that were there before: new ones come after
+      for (size_t i = forward_ops; i-- > 0;) {
         if (std::optional<Error> error = step_back(i)) return *error;
       }
     }
