@@ -42,7 +42,7 @@ enum class ScalarOp : uint8_t {
   Or,
   Xor,
   Not,         // Bool and integers
-  ShiftRight,                // logical, on I32 and I64; the count has the dtype of the operand
+  ShiftRight,  // logical, on I32 and I64; the count has the dtype of the operand
   MulHigh,     // upper 32 bits of the unsigned 64-bit product of two I32
   Select,      // condition (Bool), then, else
   Cast,        // to the result's dtype; float to integer truncates

@@ -8,7 +8,8 @@ const OpDef op_copy{
     .name = "copy",
     .summary = "the same values in memory of their own",
     .doc =
-        "result[i] = x[i].  Passes put it where a kernel needs a view's elements laid out in order; no pass removes it.",
+        "result[i] = x[i].  Passes put it where a kernel needs a view's elements laid out in order; no pass removes "
+        "it.",
     .source = "StableHLO has no such op; XLA's HLO has: https://openxla.org/xla/operation_semantics",
     .arity = 1,
     .attrs = {},
