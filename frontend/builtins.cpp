@@ -1,0 +1,355 @@
+// The table of builtin functions.
+#include "frontend/builtins.h"
+
+#include <fmt/format.h>
+
+#include "frontend/evaluator.h"
+#include "frontend/print_ast.h"
+#include "frontend/reach.h"
+
+namespace tarn {
+
+static constexpr double kPi = 3.14159265358979323846;
+
+// Greedy with one way back, to the last `*`: linear in practice, quadratic at worst.
+bool matches_glob(std::string_view path, std::string_view glob) {
+  size_t at = 0, want = 0, star = std::string_view::npos, resume = 0;
+  while (at < path.size()) {
+    if (want < glob.size() && glob[want] == '*') {
+      star = want++;
+      resume = at;
+    } else if (want < glob.size() && (glob[want] == '?' || glob[want] == path[at])) {
+      ++at;
+      ++want;
+    } else if (star != std::string_view::npos) {
+      want = star + 1;
+      at = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (want < glob.size() && glob[want] == '*') ++want;
+  return want == glob.size();
+}
+
+// The dimensions that `over` or `axis` of this call names; `fallback` where it is not given.
+static std::optional<std::vector<size_t>> axes_of(Evaluator& e, BuiltinCall& call, size_t place, const Term& x,
+                                                  Term fallback) {
+  if (!x.is_tensor() || x.weak) {
+    e.session.error(call.span, fmt::format("`{}` takes a tensor, but this is {}", call.builtin->name, describe(x)),
+                    "type.mismatch");
+    return std::nullopt;
+  }
+  return e.find_axes(x, call.args[place].value_or(std::move(fallback)), call.span);
+}
+
+static bool flag_of(const BuiltinCall& call, size_t place) {
+  return call.args[place] && call.args[place]->is_literal() && call.args[place]->number() != 0;
+}
+
+static Term run_unary(Evaluator& e, BuiltinCall& call) {
+  return e.emit.unary(call.builtin->name, *call.args[0], call.span);
+}
+
+template <ReduceOp kOp>
+static Term run_reduce(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  auto axes = axes_of(e, call, 1, x, text_term("all"));
+  return axes ? e.emit.reduce(kOp, x, *axes, flag_of(call, 2), call.span) : Term{};
+}
+
+// max(x, y) is elementwise; max(x, over = H) reduces.
+template <ReduceOp kOp>
+static Term run_extreme(Evaluator& e, BuiltinCall& call) {
+  if (call.args[1]) {
+    return e.emit.arithmetic(kOp == ReduceOp::Max ? "max" : "min", call.builtin->name, *call.args[0], *call.args[1],
+                             call.span);
+  }
+  const Term& x = *call.args[0];
+  auto axes = axes_of(e, call, 2, x, text_term("all"));
+  return axes ? e.emit.reduce(kOp, x, *axes, flag_of(call, 3), call.span) : Term{};
+}
+
+static Term run_argmax(Evaluator& e, BuiltinCall& call) {
+  auto axes = axes_of(e, call, 1, *call.args[0], integer_term(-1));
+  if (!axes) return {};
+  if (axes->size() == 1) return e.emit.reduce(ReduceOp::ArgMax, *call.args[0], *axes, false, call.span);
+  e.session.error(call.span, "`argmax` goes over one dimension", "reduce.axis");
+  return {};
+}
+
+static Term run_pow(Evaluator& e, BuiltinCall& call) {
+  return e.emit.power(*call.args[0], *call.args[1], call.span);
+}
+
+static Term run_select(Evaluator& e, BuiltinCall& call) {
+  return e.emit.select(*call.args[0], *call.args[1], *call.args[2], call.span);
+}
+
+static Term run_float(Evaluator& e, BuiltinCall& call) {
+  return e.emit.to_float(*call.args[0], call.span);
+}
+static Term run_one_hot(Evaluator& e, BuiltinCall& call) {
+  return e.emit.one_hot(*call.args[0], call.span);
+}
+static Term run_flatten(Evaluator& e, BuiltinCall& call) {
+  return e.emit.flatten(*call.args[0], call.span);
+}
+
+static Term run_reshape(Evaluator& e, BuiltinCall& call) {
+  std::vector<Axis> wanted;
+  for (const ast::Arg& arg : call.statics->args) {
+    std::optional<int64_t> size = e.eval_size(*arg.value, call.statics_frame);
+    if (!size) return {};
+    std::string name = arg.value->kind == ast::ExprKind::Name ? arg.value->text : "";
+    wanted.push_back(e.emit.fresh_axis(*size, name, arg.value->span));
+  }
+  return e.emit.reshape(*call.args[0], std::move(wanted), call.span);
+}
+
+// transpose(x) swaps the last two dimensions; transpose(x, order = [1, 0, 2]) permutes.
+static Term run_transpose(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  int64_t rank = static_cast<int64_t>(x.axes.size());
+  std::vector<int64_t> order;
+  for (int64_t i = 0; i < rank; ++i) order.push_back(i);
+  bool is_sound = x.is_tensor() && rank >= 2;
+  if (is_sound && call.args[1]) {
+    std::vector<bool> used(static_cast<size_t>(rank), false);
+    order.clear();
+    for (const Term& item : call.args[1]->items) {
+      bool is_axis = item.kind == TermKind::Integer && item.integer >= 0 && item.integer < rank;
+      is_sound = is_sound && is_axis && !used[static_cast<size_t>(item.integer)];
+      if (!is_sound) break;
+      used[static_cast<size_t>(item.integer)] = true;
+      order.push_back(item.integer);
+    }
+    is_sound = is_sound && static_cast<int64_t>(order.size()) == rank;
+  } else if (is_sound) {
+    std::swap(order[order.size() - 1], order[order.size() - 2]);
+  }
+  if (is_sound) return e.emit.transpose(x, order);
+  e.session.error(
+      call.span,
+      fmt::format("`transpose` needs a tensor of two or more dimensions and an order of them all, but x is {}",
+                  describe(x)),
+      "transpose.C1");
+  return {};
+}
+
+static Term run_concat(Evaluator& e, BuiltinCall& call) {
+  std::vector<Term> parts = {*call.args[0]};
+  parts.insert(parts.end(), call.rest.begin(), call.rest.end());
+  for (const Term& part : parts) {
+    if (part.is_tensor() && !part.weak && part.classes == 0) continue;
+    e.session.error(call.span, fmt::format("`concat` joins tensors, but one of its arguments is {}", describe(part)),
+                    "concat.C1");
+    return {};
+  }
+  auto axes = axes_of(e, call, 1, parts[0], integer_term(-1));
+  return axes && axes->size() == 1 ? e.emit.concat(parts, (*axes)[0], call.span) : Term{};
+}
+
+// split(x, 4) cuts the last dimension into 4; split(x, axis = 2) takes a dimension apart into as many tensors.
+static Term run_split(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  auto axes = axes_of(e, call, 2, x, integer_term(-1));
+  if (!axes || axes->size() != 1) return {};
+  size_t axis = (*axes)[0];
+  int64_t size = x.axes[axis].size, parts = call.args[1] ? call.args[1]->integer : size;
+  if (parts < 1 || size % parts != 0 || parts > 1000) {
+    e.session.error(call.span,
+                    fmt::format("dimension {} of `{}` does not divide into {} parts", axis, describe(x), parts),
+                    "split.C1");
+    return {};
+  }
+  Term result;
+  result.kind = TermKind::Tuple;
+  for (int64_t i = 0; i < parts; ++i) {
+    int64_t width = size / parts;
+    Term part = e.emit.slice(x, axis, i * width, (i + 1) * width, call.span);
+    if (!part.is_error() && !call.args[1]) part = e.emit.drop_axis(part, axis, call.span);
+    if (part.is_error()) return {};
+    result.items.push_back(std::move(part));
+  }
+  return result;
+}
+
+static Term run_einsum(Evaluator& e, BuiltinCall& call) {
+  std::vector<Term> operands = {*call.args[1]};
+  if (call.args[2]) operands.push_back(*call.args[2]);
+  for (const Term& operand : operands) {
+    if (operand.is_tensor() && !operand.weak) continue;
+    e.session.error(call.span, fmt::format("`einsum` multiplies tensors, but one of them is {}", describe(operand)),
+                    "type.mismatch");
+    return {};
+  }
+  if (call.args[0]->kind == TermKind::Text) return e.emit.einsum(call.args[0]->text, operands, call.span);
+  e.session.error(call.span, "the first argument of `einsum` is a text such as \"bk,kn->bn\"", "einsum.C1");
+  return {};
+}
+
+static Term run_grad(Evaluator& e, BuiltinCall& call) {
+  const Term &loss = *call.args[0], &x = *call.args[1];
+  bool is_scalar = loss.is_tensor() && loss.axes.empty() && is_float(loss.dtype) && !loss.weak;
+  if (!is_scalar || !x.is_tensor() || !is_float(x.dtype)) {
+    e.session.error(call.span,
+                    fmt::format("`grad(loss, x)` takes a scalar f32[] and a tensor of f32, but these are {} and {}",
+                                describe(loss), describe(x)),
+                    "grad.C1");
+    return {};
+  }
+  if (!gradient_reach(e.emit.func(), loss.value)[x.value.index]) {
+    e.session.error(call.span, "the first argument of `grad` does not depend on the second", "grad.C2");
+    return {};
+  }
+  return e.emit.like(x, e.emit.at().gradient(loss.value, {x.value})[0]);
+}
+
+// Sums w^2 or |w| over all entries of the parameters whose paths fit the glob.
+template <bool kIsSquare>
+static Term run_penalty(Evaluator& e, BuiltinCall& call) {
+  if (e.discovering) return integer_term(0);
+  std::string glob = call.args[1] ? call.args[1]->text : "*";
+  Term total = integer_term(0);
+  bool is_found = false;
+  std::vector<std::string> paths;
+  for (const std::string& path : e.session.param_order) {
+    const ParamSpec& spec = e.session.params.at(path);
+    if (spec.role != Role::Param) continue;
+    paths.push_back(path);
+    if (!matches_glob(path, glob)) continue;
+    is_found = true;
+    Term w = e.param_value(spec);
+    Term size = kIsSquare ? e.emit.power(w, integer_term(2), call.span) : e.emit.unary("abs", w, call.span);
+    std::vector<size_t> axes;
+    for (size_t i = 0; i < w.axes.size(); ++i) axes.push_back(i);
+    total = e.emit.arithmetic("add", "+", total, e.emit.reduce(ReduceOp::Sum, size, axes, false, call.span), call.span);
+  }
+  if (is_found) return e.emit.arithmetic("mul", "*", *call.args[0], total, call.span);
+  std::string nearest = nearest_name(glob, paths);
+  e.session.error(call.span,
+                  fmt::format("\"{}\" fits no parameter{}", glob,
+                              nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)),
+                  "glob.none");
+  return {};
+}
+
+static Term run_random_like(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  if (!x.is_tensor() || x.weak) {
+    e.session.error(call.span, fmt::format("`random_like` takes a tensor, but this is {}", describe(x)),
+                    "type.mismatch");
+    return {};
+  }
+  Frame& root = *call.frame->root;
+  int draw = ++root.unnamed["random_like"];
+  std::string stream = join_path(root.path, draw == 1 ? "random" : fmt::format("random.{}", draw));
+  return e.emit.random_uniform(x.axes, stream, false);
+}
+
+static Term run_uniform(Evaluator& e, BuiltinCall& call) {
+  Term draw = e.draw_uniform(call.span);
+  if (draw.is_error()) return {};
+  Term width = e.emit.arithmetic("sub", "-", *call.args[1], *call.args[0], call.span);
+  return e.emit.arithmetic("add", "+", e.emit.arithmetic("mul", "*", draw, width, call.span), *call.args[0], call.span);
+}
+
+// Box and Muller, "A note on the generation of random normal deviates", 1958; 1 - u lies in (0, 1].
+static Term run_normal(Evaluator& e, BuiltinCall& call) {
+  Term first = e.draw_uniform(call.span);
+  if (first.is_error()) return {};
+  Term second = e.draw_uniform(call.span);
+  Term open = e.emit.arithmetic("sub", "-", real_term(1), first, call.span);
+  Term square = e.emit.arithmetic("mul", "*", e.emit.unary("log", open, call.span), real_term(-2), call.span);
+  Term angle = e.emit.arithmetic("mul", "*", second, real_term(2 * kPi), call.span);
+  Term deviate = e.emit.arithmetic("mul", "*", e.emit.unary("sqrt", square, call.span),
+                                   e.emit.unary("cos", angle, call.span), call.span);
+  return e.emit.arithmetic("add", "+", e.emit.arithmetic("mul", "*", deviate, *call.args[1], call.span), *call.args[0],
+                           call.span);
+}
+
+static Term run_unsupported(Evaluator& e, BuiltinCall& call) {
+  e.session.error(call.span, fmt::format("`{}` is not supported yet", call.builtin->name), "unsupported");
+  return {};
+}
+
+bool is_unsupported(const Builtin& builtin) {
+  return builtin.run == run_unsupported;
+}
+
+static std::vector<Builtin> make_builtins() {
+  const BuiltinParam x{"x"}, over{"over", ArgKind::Axes, true}, keep{"keep", ArgKind::Static, true};
+  std::vector<Builtin> table;
+  for (auto [name, summary] : {std::pair{"abs", "absolute value"},
+                               {"exp", "e^x"},
+                               {"log", "natural logarithm"},
+                               {"log1p", "log(1 + x)"},
+                               {"tanh", "hyperbolic tangent"},
+                               {"sigmoid", "1 / (1 + exp(-x))"},
+                               {"sqrt", "square root"},
+                               {"rsqrt", "1 / sqrt(x)"},
+                               {"sin", "sine"},
+                               {"cos", "cosine"},
+                               {"erf", "error function"},
+                               {"floor", "rounding down"},
+                               {"round", "nearest integer, ties to even"},
+                               {"sign", "-1, 0 or 1"},
+                               {"relu", "max(x, 0), gradient 0 at 0"},
+                               {"stop_gradient", "x, as a constant of the gradient"}}) {
+    table.push_back({name, {x}, run_unary, summary});
+  }
+  table.push_back({"sum", {x, over, keep}, run_reduce<ReduceOp::Sum>, "sum over dimensions"});
+  table.push_back({"mean", {x, over, keep}, run_reduce<ReduceOp::Mean>, "mean over dimensions"});
+  table.push_back({"prod", {x, over, keep}, run_reduce<ReduceOp::Prod>, "product over dimensions"});
+  table.push_back({"max",
+                   {x, {"y", ArgKind::Value, true}, over, keep},
+                   run_extreme<ReduceOp::Max>,
+                   "greater of two, or greatest over dimensions"});
+  table.push_back({"min",
+                   {x, {"y", ArgKind::Value, true}, over, keep},
+                   run_extreme<ReduceOp::Min>,
+                   "lesser of two, or least over dimensions"});
+  table.push_back({"argmax", {x, over}, run_argmax, "index of the greatest, as a class label"});
+  table.push_back({"pow", {x, {"y"}}, run_pow, "x^y"});
+  table.push_back({"select", {{"condition"}, x, {"y"}}, run_select, "x where the condition holds, else y"});
+  table.push_back({"float", {x}, run_float, "labels, truth values and integers as f32"});
+  table.push_back({"one_hot", {x}, run_one_hot, "labels [..] -> bool [.., classes]"});
+  table.push_back({"flatten", {x}, run_flatten, "[A, ..] -> [A, product of the others]"});
+  table.push_back({"reshape", {x}, run_reshape, "the same elements in other sizes", false, true});
+  table.push_back({"transpose", {x, {"order", ArgKind::Static, true}}, run_transpose, "dimensions in another order"});
+  table.push_back({"concat", {x, {"axis", ArgKind::Axes, true}}, run_concat, "tensors joined along a dimension", true});
+  table.push_back(
+      {"split", {x, {"parts", ArgKind::Static, true}, {"axis", ArgKind::Axes, true}}, run_split, "a tuple of slices"});
+  table.push_back({"einsum",
+                   {{"spec", ArgKind::Static}, {"a"}, {"b", ArgKind::Value, true}},
+                   run_einsum,
+                   "sum of products by labels"});
+  table.push_back({"grad", {{"loss"}, x}, run_grad, "d loss / d x"});
+  table.push_back(
+      {"l1", {{"scale"}, {"paths", ArgKind::Static, true}}, run_penalty<false>, "scale * sum of |w| over parameters"});
+  table.push_back(
+      {"l2", {{"scale"}, {"paths", ArgKind::Static, true}}, run_penalty<true>, "scale * sum of w^2 over parameters"});
+  table.push_back({"random_like", {x}, run_random_like, "uniform draws from [0, 1), new in every step"});
+  table.push_back({"uniform", {{"low"}, {"high"}}, run_uniform, "initial values drawn from [low, high)"});
+  table.push_back({"normal", {{"mean"}, {"std"}}, run_normal, "initial values drawn from a normal distribution"});
+  // Of the design, to come: known so that the message says so.
+  for (const char* name : {"conv", "max_pool", "avg_pool", "embedding", "attention", "lstm", "gru", "mask", "load"}) {
+    table.push_back({name, {{"x", ArgKind::Value, true}}, run_unsupported, "", true, true});
+  }
+  return table;
+}
+
+const std::vector<Builtin>& all_builtins() {
+  static const std::vector<Builtin> table = make_builtins();
+  return table;
+}
+
+const Builtin* find_builtin(std::string_view name) {
+  for (const Builtin& builtin : all_builtins()) {
+    if (builtin.name == name) return &builtin;
+  }
+  return nullptr;
+}
+
+}  // namespace tarn

@@ -1,0 +1,357 @@
+// Arguments, alignment of dimensions, elementwise operations.
+#include "frontend/emitter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace tarn {
+
+Builder& Emitter::at() {
+  Location location = session_.sources().locate(session_.user_span);
+  location.path = path;
+  builder_.set_location(std::move(location));
+  return builder_;
+}
+
+Term Emitter::tensor(ValueId value, std::vector<Axis> axes, int64_t classes) {
+  Term term;
+  term.kind = TermKind::Tensor;
+  term.owner = &func();
+  term.value = value;
+  term.dtype = func().type(value).dtype;
+  term.axes = std::move(axes);
+  term.classes = classes;
+  return term;
+}
+
+Term Emitter::weak(ValueId value) {
+  Term term = tensor(value, {});
+  term.weak = true;
+  return term;
+}
+
+Axis Emitter::fresh_axis(int64_t size, std::string name, Span origin) {
+  return {size, std::move(name), session_.next_identity++, 0, false, origin, ""};
+}
+
+Axis Emitter::fresh_batch_axis() {
+  Axis axis = fresh_axis(batch, "B");
+  axis.inner = 1;
+  return axis;
+}
+
+Term Emitter::argument(const std::string& name, Role role, DType dtype, std::vector<Axis> axes, double initial) {
+  auto found = arguments_.find(name);
+  if (found != arguments_.end()) return found->second;
+  Shape shape = shape_of(axes);
+  Term term = tensor(builder_.argument({dtype, shape}, name, role, initial), std::move(axes));
+  arguments_.emplace(name, term);
+  return term;
+}
+
+ValueId Emitter::integer_argument(const std::string& name, Role role) {
+  return argument(name, role, DType::I64, {}).value;
+}
+
+Term Emitter::number_argument(const std::string& name, Role role) {
+  ValueId value = integer_argument(name, role);
+  std::string key = name + " as f64";  // no argument can be called that
+  auto found = arguments_.find(key);
+  if (found == arguments_.end()) found = arguments_.emplace(key, weak(at().cast(value, DType::F64))).first;
+  return found->second;
+}
+
+Term Emitter::batch_axis_rows(int64_t size) {
+  return arithmetic("mul", "*", count(), integer_term(size / batch), {});
+}
+
+static bool fits(const Axis& a, const Axis& b) {
+  return a.stretches || b.stretches || (a.size == b.size && a.inner == b.inner);
+}
+
+// Looks for each dimension of `small` at a place of `large` that `is_same` accepts; it must be the only one.
+template <typename IsSame>
+static std::optional<std::vector<int64_t>> find_axes(const std::vector<Axis>& small, const std::vector<Axis>& large,
+                                                     IsSame is_same) {
+  std::vector<int64_t> places;
+  for (const Axis& axis : small) {
+    int64_t place = -1;
+    for (size_t i = 0; i < large.size(); ++i) {
+      if (!is_same(axis, large[i])) continue;
+      if (place >= 0) return std::nullopt;
+      place = static_cast<int64_t>(i);
+    }
+    if (place < 0 || !fits(axis, large[static_cast<size_t>(place)])) return std::nullopt;
+    if (!places.empty() && places.back() >= place) return std::nullopt;
+    places.push_back(place);
+  }
+  return places;
+}
+
+std::optional<std::vector<int64_t>> match_axes(const std::vector<Axis>& small, const std::vector<Axis>& large) {
+  if (small.size() > large.size()) return std::nullopt;
+  if (small.size() < large.size()) {
+    auto same_identity = [](const Axis& a, const Axis& b) { return a.identity != 0 && a.identity == b.identity; };
+    if (auto places = find_axes(small, large, same_identity)) return places;
+    auto same_name = [](const Axis& a, const Axis& b) { return !a.name.empty() && a.name == b.name; };
+    if (auto places = find_axes(small, large, same_name)) return places;
+  }
+  std::vector<int64_t> places;
+  size_t offset = large.size() - small.size();
+  for (size_t i = 0; i < small.size(); ++i) {
+    if (!fits(small[i], large[offset + i])) return std::nullopt;
+    places.push_back(static_cast<int64_t>(offset + i));
+  }
+  return places;
+}
+
+void Emitter::note_axes(Diagnostic& diagnostic, const Term& a, const Term& b) {
+  if (diagnostic.rule.empty()) return;  // already reported before
+  for (const Axis& axis : a.axes) session_.note_origin(diagnostic, axis);
+  for (const Axis& axis : b.axes) session_.note_origin(diagnostic, axis);
+}
+
+// The dimensions of an elementwise result; reports and returns false where a and b do not fit.
+bool Emitter::join(const Term& a, const Term& b, std::string_view symbol, Span span, std::vector<Axis>& joined) {
+  bool a_is_larger = a.axes.size() >= b.axes.size();
+  const std::vector<Axis>& large = a_is_larger ? a.axes : b.axes;
+  const std::vector<Axis>& small = a_is_larger ? b.axes : a.axes;
+  auto places = match_axes(small, large);
+  if (!places) {
+    Diagnostic& made = session_.error(
+        span, fmt::format("shapes do not fit: `{}` {} `{}`", describe(a), symbol, describe(b)), "shape.broadcast");
+    note_axes(made, a, b);
+    return false;
+  }
+  joined = large;
+  for (size_t i = 0; i < small.size(); ++i) {
+    Axis& axis = joined[static_cast<size_t>((*places)[i])];
+    if (axis.stretches && !small[i].stretches) axis = small[i];
+    if (axis.name.empty()) axis.name = small[i].name;
+    if (!axis.origin.is_known()) axis.origin = small[i].origin;
+  }
+  return true;
+}
+
+ValueId Emitter::spread(const Term& x, DType dtype, const std::vector<Axis>& axes) {
+  Shape shape = shape_of(axes);
+  Builder& b = at();
+  if (x.is_literal()) return b.constant(x.number(), {dtype, shape});
+  ValueId value = b.cast(x.value, dtype);
+  auto places = match_axes(x.axes, axes);
+  if (!places) return value;  // callers have joined the axes before
+  Shape kept;
+  std::vector<int64_t> dims;
+  for (size_t i = 0; i < x.axes.size(); ++i) {
+    if (x.axes[i].size != axes[static_cast<size_t>((*places)[i])].size) continue;  // a stretching 1
+    kept.push_back(x.axes[i].size);
+    dims.push_back((*places)[i]);
+  }
+  return b.broadcast(b.reshape(value, kept), shape, dims);
+}
+
+Term Emitter::to_float(const Term& x, Span span) {
+  if (x.is_error() || x.is_number()) return x;
+  if (x.kind == TermKind::Bool) return integer_term(x.integer);
+  if (!x.is_tensor()) {
+    session_.error(span, fmt::format("a tensor is needed, but this is {}", describe(x)), "type.mismatch");
+    return {};
+  }
+  if (is_float(x.dtype)) return x;
+  if (x.weak) return weak(at().cast(x.value, DType::F64));
+  return like(x, at().cast(x.value, DType::F32));
+}
+
+// Whether x can be calculated with; labels cannot, for their numbers mean nothing.
+bool Emitter::is_arithmetic(const Term& x, std::string_view symbol, Span span) {
+  if (x.is_error()) return false;
+  if (x.is_tensor() && x.classes > 0) {
+    session_
+        .error(span, fmt::format("`{}` calculates with class labels, whose numbers have no meaning", symbol),
+               "type.class")
+        .help({}, "write float(y) for the label as a number, or one_hot(y) for one column a class");
+    return false;
+  }
+  if (x.is_tensor() || x.is_literal()) return true;
+  session_.error(span, fmt::format("`{}` needs numbers or tensors, but this is {}", symbol, describe(x)),
+                 "type.mismatch");
+  return false;
+}
+
+std::optional<double> fold_function(std::string_view op, double x) {
+  if (op == "neg") return -x;
+  if (op == "abs") return std::fabs(x);
+  if (op == "exp") return std::exp(x);
+  if (op == "log") return std::log(x);
+  if (op == "log1p") return std::log1p(x);
+  if (op == "tanh") return std::tanh(x);
+  if (op == "sigmoid") return 1 / (1 + std::exp(-x));
+  if (op == "sqrt") return std::sqrt(x);
+  if (op == "rsqrt") return 1 / std::sqrt(x);
+  if (op == "sin") return std::sin(x);
+  if (op == "cos") return std::cos(x);
+  if (op == "erf") return std::erf(x);
+  if (op == "floor") return std::floor(x);
+  if (op == "round") return std::nearbyint(x);
+  if (op == "sign") return x > 0 ? 1 : x < 0 ? -1 : 0;
+  if (op == "relu") return x > 0 ? x : 0;
+  if (op == "stop_gradient") return x;
+  return std::nullopt;
+}
+
+std::optional<double> fold_numbers(std::string_view op, double a, double b) {
+  if (op == "add") return a + b;
+  if (op == "sub") return a - b;
+  if (op == "mul") return a * b;
+  if (op == "div") return a / b;
+  if (op == "pow") return std::pow(a, b);
+  if (op == "min") return std::fmin(a, b);
+  if (op == "max") return std::fmax(a, b);
+  if (op == "eq") return a == b;
+  if (op == "ne") return a != b;
+  if (op == "lt") return a < b;
+  if (op == "le") return a <= b;
+  if (op == "gt") return a > b;
+  if (op == "ge") return a >= b;
+  return std::nullopt;
+}
+
+Term Emitter::unary(std::string_view op, const Term& x, Span span) {
+  if (!is_arithmetic(x, op, span)) return {};
+  if (x.is_literal()) {
+    bool stays_integer =
+        x.kind == TermKind::Integer && (op == "neg" || op == "abs" || op == "relu" || op == "stop_gradient");
+    double value = fold_function(op, x.number()).value_or(0);
+    return stays_integer ? integer_term(static_cast<int64_t>(value)) : real_term(value);
+  }
+  Term number = to_float(x, span);
+  ValueId value = at().unary(op, number.value);
+  return number.weak ? weak(value) : like(number, value);
+}
+
+// Integers stay integers under + - * while they fit; everything else is f64.
+static Term fold_literals(std::string_view op, const Term& a, const Term& b) {
+  int64_t result = 0;
+  if (a.kind == TermKind::Integer && b.kind == TermKind::Integer) {
+    bool fits = (op == "add" && !__builtin_add_overflow(a.integer, b.integer, &result)) ||
+                (op == "sub" && !__builtin_sub_overflow(a.integer, b.integer, &result)) ||
+                (op == "mul" && !__builtin_mul_overflow(a.integer, b.integer, &result));
+    if (!fits && (op == "min" || op == "max")) {
+      fits = true;
+      result = op == "min" ? std::min(a.integer, b.integer) : std::max(a.integer, b.integer);
+    }
+    if (fits) {
+      Term term = integer_term(result, a.origin.is_known() ? a.origin : b.origin);
+      term.from_batch = a.from_batch || b.from_batch;
+      return term;
+    }
+  }
+  return real_term(fold_numbers(op, a.number(), b.number()).value_or(0));
+}
+
+Term Emitter::arithmetic(std::string_view op, std::string_view symbol, const Term& a, const Term& b, Span span) {
+  if (!is_arithmetic(a, symbol, span) || !is_arithmetic(b, symbol, span)) return {};
+  if (a.is_literal() && b.is_literal()) return fold_literals(op, a, b);
+  // A parameter that is switched off reads as 0: adding it costs nothing.
+  bool b_is_zero = b.kind == TermKind::Integer && b.integer == 0;
+  bool a_is_zero = a.kind == TermKind::Integer && a.integer == 0;
+  if (b_is_zero && (op == "add" || op == "sub")) return to_float(a, span);
+  if (a_is_zero && op == "add") return to_float(b, span);
+  if (b.kind == TermKind::Integer && b.integer == 1 && (op == "mul" || op == "div")) return to_float(a, span);
+  if (a.kind == TermKind::Integer && a.integer == 1 && op == "mul") return to_float(b, span);
+  Term x = to_float(a, span), y = to_float(b, span);
+  bool x_is_weak = x.is_literal() || x.weak, y_is_weak = y.is_literal() || y.weak;
+  if (x_is_weak && y_is_weak) {
+    ValueId left = scalar(x, DType::F64), right = scalar(y, DType::F64);
+    return weak(at().op(op, {left, right}));
+  }
+  std::vector<Axis> axes;
+  if (!join(x, y, symbol, span, axes)) return {};
+  DType dtype = x_is_weak ? y.dtype : x.dtype;
+  ValueId left = spread(x, dtype, axes), right = spread(y, dtype, axes);
+  return tensor(at().op(op, {left, right}), axes);
+}
+
+// Small integer powers are products, whose gradients need no logarithm.
+Term Emitter::power(const Term& a, const Term& b, Span span) {
+  bool is_small = b.is_number() && (b.number() == 2 || b.number() == 3);
+  if (!is_small || !a.is_tensor()) {
+    if (a.kind == TermKind::Integer && b.kind == TermKind::Integer && b.integer >= 0) {
+      double value = std::pow(a.number(), b.number());
+      if (std::fabs(value) < 0x1p53) return integer_term(static_cast<int64_t>(value), a.origin);
+    }
+    return arithmetic("pow", "^", a, b, span);
+  }
+  Term square = arithmetic("mul", "^", a, a, span);
+  return b.number() == 2 ? square : arithmetic("mul", "^", square, a, span);
+}
+
+Term Emitter::compare(std::string_view op, std::string_view symbol, const Term& a, const Term& b, Span span) {
+  if (a.is_error() || b.is_error()) return {};
+  if (a.kind == TermKind::Text && b.kind == TermKind::Text && (op == "eq" || op == "ne")) {
+    return bool_term((a.text == b.text) == (op == "eq"));
+  }
+  if (a.is_literal() && b.is_literal()) return bool_term(fold_numbers(op, a.number(), b.number()).value_or(0) != 0);
+  for (const Term* x : {&a, &b}) {
+    if (x->is_tensor() || x->is_literal()) continue;
+    session_.error(span, fmt::format("`{}` compares numbers or tensors, but this is {}", symbol, describe(*x)),
+                   "type.mismatch");
+    return {};
+  }
+  std::vector<Axis> axes;
+  if (!join(a, b, symbol, span, axes)) return {};
+  auto is_whole = [](const Term& x) {
+    return x.is_tensor() ? is_integer(x.dtype) : x.kind == TermKind::Integer && std::llabs(x.integer) < INT32_MAX;
+  };
+  bool is_weak = axes.empty() && (a.is_literal() || a.weak) && (b.is_literal() || b.weak);
+  DType dtype = is_weak ? DType::F64 : is_whole(a) && is_whole(b) ? DType::I32 : DType::F32;
+  ValueId left = spread(a, dtype, axes), right = spread(b, dtype, axes);
+  ValueId value = at().op(op, {left, right});
+  return is_weak ? weak(value) : tensor(value, axes);
+}
+
+Term Emitter::logic(std::string_view op, const Term& a, const Term& b, Span span) {
+  if (a.is_error() || b.is_error()) return {};
+  for (const Term* x : {&a, &b}) {
+    if (x->kind == TermKind::Bool || (x->is_tensor() && x->dtype == DType::Bool)) continue;
+    session_.error(span, fmt::format("`{}` joins truth values, but this is {}", op, describe(*x)), "type.mismatch");
+    return {};
+  }
+  if (a.is_literal() && b.is_literal()) return bool_term(op == "and" ? a.integer && b.integer : a.integer || b.integer);
+  std::vector<Axis> axes;
+  if (!join(a, b, op, span, axes)) return {};
+  ValueId left = spread(a, DType::Bool, axes), right = spread(b, DType::Bool, axes);
+  ValueId value = at().op(op, {left, right});
+  return (a.is_literal() || a.weak) && (b.is_literal() || b.weak) ? weak(value) : tensor(value, axes);
+}
+
+Term Emitter::select(const Term& condition, const Term& a, const Term& b, Span span) {
+  if (condition.is_error() || !is_arithmetic(a, "select", span) || !is_arithmetic(b, "select", span)) return {};
+  if (condition.kind == TermKind::Bool) return condition.integer ? a : b;
+  if (!condition.is_tensor() || condition.dtype != DType::Bool) {
+    session_.error(span,
+                   fmt::format("the first argument of `select` is a truth value, but this is {}", describe(condition)),
+                   "type.mismatch");
+    return {};
+  }
+  Term x = to_float(a, span), y = to_float(b, span);
+  bool x_is_weak = x.is_literal() || x.weak, y_is_weak = y.is_literal() || y.weak;
+  Term both = x;
+  std::vector<Axis> axes;
+  if (!join(x, y, "or", span, both.axes) || !join(condition, both, "chooses", span, axes)) return {};
+  bool is_weak = x_is_weak && y_is_weak && condition.weak;
+  DType dtype = is_weak ? DType::F64 : !x_is_weak ? x.dtype : !y_is_weak ? y.dtype : DType::F32;
+  ValueId chooser = spread(condition, DType::Bool, axes), then = spread(x, dtype, axes), other = spread(y, dtype, axes);
+  ValueId value = at().select(chooser, then, other);
+  return is_weak ? weak(value) : tensor(value, axes);
+}
+
+uint32_t stream_of(std::string_view path) {
+  uint32_t hash = 2166136261u;  // FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/
+  for (char c : path) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  return hash;
+}
+
+}  // namespace tarn

@@ -1,0 +1,99 @@
+// Emits tensor IR for one entry point from terms: scalars adapt to tensors, dimensions are aligned and broadcast, and
+// reductions over the batch leave out the rows past the count.  All user errors of shapes are found here.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frontend/session.h"
+#include "ir/builder.h"
+
+namespace tarn {
+
+enum class ReduceOp : uint8_t { Sum, Mean, Prod, Max, Min, ArgMax };
+
+class Emitter {
+ public:
+  Emitter(Session& session, Func& func, int64_t batch, bool training)
+      : training(training), batch(batch), session_(session), builder_(func) {}
+
+  const bool training;
+  const int64_t batch;                 // B
+  std::string path;                    // of the layer being elaborated, for locations
+  std::map<std::string, Term> states;  // by path: current value of states and optimizer slots
+
+  Func& func() { return builder_.func(); }
+  Builder& at();  // the builder, set to the place of the user's text being elaborated
+
+  // Arguments of the entry point, made when first asked for.
+  Term argument(const std::string& name, Role role, DType dtype, std::vector<Axis> axes, double initial = 0);
+  ValueId seed() { return integer_argument("seed", Role::Seed); }
+  ValueId step() { return integer_argument("step", Role::Step); }
+  Term count() { return number_argument("count", Role::Count); }
+  Term number_argument(const std::string& name, Role role);  // an i64[] argument as a weak scalar
+  bool has_argument(const std::string& name) const { return arguments_.count(name) > 0; }
+  Term batch_axis_rows(int64_t size);  // how many of `size` entries of a batch dimension are valid, as a weak scalar
+
+  Term tensor(ValueId value, std::vector<Axis> axes, int64_t classes = 0);
+  Term weak(ValueId value);
+  Axis fresh_axis(int64_t size, std::string name = "", Span origin = {});
+  Axis fresh_batch_axis();
+  // The scalar or tensor `x` with this dtype and these dimensions; they must fit.
+  ValueId spread(const Term& x, DType dtype, const std::vector<Axis>& axes);
+  ValueId scalar(const Term& x, DType dtype) { return spread(x, dtype, {}); }
+  Term to_float(const Term& x, Span span);  // labels, truth values and integers as f32
+
+  // Elementwise.  `op` is the IR op; `symbol` is how the user wrote it.
+  Term unary(std::string_view op, const Term& x, Span span);
+  Term arithmetic(std::string_view op, std::string_view symbol, const Term& a, const Term& b, Span span);
+  Term compare(std::string_view op, std::string_view symbol, const Term& a, const Term& b, Span span);
+  Term logic(std::string_view op, const Term& a, const Term& b, Span span);
+  Term power(const Term& a, const Term& b, Span span);
+  Term select(const Term& condition, const Term& a, const Term& b, Span span);
+  Term like(const Term& x, ValueId value) { return tensor(value, x.axes); }
+
+  // `axes`: which dimensions of x, ascending.  A kept dimension has size 1 and fits any size.
+  Term reduce(ReduceOp op, const Term& x, const std::vector<size_t>& axes, bool keep, Span span);
+  Term matmul(const Term& a, const Term& b, Span span);
+  Term einsum(const std::string& spec, const std::vector<Term>& operands, Span span);
+
+  // `wanted`: sizes and names; which of them holds the batch is worked out.
+  Term reshape(const Term& x, std::vector<Axis> wanted, Span span);
+  Term flatten(const Term& x, Span span);  // all dimensions but the first become one
+  Term slice(const Term& x, size_t axis, int64_t begin, int64_t end, Span span);
+  Term drop_axis(const Term& x, size_t axis, Span span);  // of size 1
+  Term transpose(const Term& x, const std::vector<int64_t>& order);
+  Term concat(const std::vector<Term>& parts, size_t axis, Span span);
+  Term one_hot(const Term& labels, Span span);
+  Term random_uniform(const std::vector<Axis>& axes, std::string_view stream_path, bool at_init);
+
+ private:
+  ValueId integer_argument(const std::string& name, Role role);
+  bool is_arithmetic(const Term& x, std::string_view symbol, Span span);
+  bool join(const Term& a, const Term& b, std::string_view symbol, Span span, std::vector<Axis>& joined);
+  void note_axes(Diagnostic& diagnostic, const Term& a, const Term& b);
+  ValueId row_mask(const Axis& axis);  // bool[axis.size]: which entries belong to valid rows
+  ValueId masked(const Term& x, const std::vector<size_t>& axes, double neutral);
+  Term sum_unused_labels(const Term& x, std::string& labels, const std::string& others);
+  Term contract(const Term& a, const Term& b, const std::string& left, const std::string& right,
+                const std::string& result, Span span);
+  void place_batch(const Term& x, std::vector<Axis>& wanted, Span span);
+
+  Session& session_;
+  Builder builder_;
+  std::map<std::string, Term> arguments_;
+  std::map<std::pair<int64_t, int64_t>, ValueId> masks_;  // by size and inner
+};
+
+// Where each dimension of `small` lies in `large`: by identity, then by name, then aligned at the end; empty optional
+// where they do not fit.
+std::optional<std::vector<int64_t>> match_axes(const std::vector<Axis>& small, const std::vector<Axis>& large);
+// FNV-1a, 32 bits: the random stream of a path.
+uint32_t stream_of(std::string_view path);
+// a op b for two literals, in f64; nullopt where `op` is not one of numbers.
+std::optional<double> fold_numbers(std::string_view op, double a, double b);
+std::optional<double> fold_function(std::string_view op, double x);
+
+}  // namespace tarn

@@ -1,0 +1,189 @@
+// Elaborates expressions and declarations into tensor IR: names are resolved, layers instantiated, sizes computed.
+// One evaluator builds one entry point; what the whole compilation shares is in the Session.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "frontend/builtins.h"
+#include "frontend/emitter.h"
+#include "frontend/session.h"
+
+namespace tarn {
+
+enum class FrameKind : uint8_t { Layer, Function, Init, Schedule, Optimizer, Train, Data };
+
+// The names of one declaration being elaborated, or of a block inside it.
+struct Frame {
+  FrameKind kind = FrameKind::Function;
+  FramePtr outer;  // enclosing block's frame; null at a declaration
+  Frame* root = nullptr;
+  std::map<std::string, Term> names;
+  std::string loop_suffix;  // ".2" in the second round of a `for`
+
+  // Of a declaration's frame:
+  const ast::Decl* decl = nullptr;
+  std::string path;                           // of the layer instance; "" for the model itself
+  std::string what;                           // "dense `fc1`", for messages
+  std::map<std::string, int> unnamed;         // layers without `as`, counted by kind
+  std::set<std::string> instances;            // names given by `as` and `use`
+  std::map<std::string, std::string> stored;  // states and slots: name -> path in Emitter::states
+  int requirements = 0;                       // `require` statements met so far
+  const ast::Decl* data = nullptr;            // Train: whose fields are names
+  const ast::Entry* field = nullptr;          // Data: the field being elaborated
+};
+
+// Whether sizes are exact integers and B its static size (Static), or `/` divides reals and B counts rows (Value).
+enum class Mode : uint8_t { Value, Static };
+
+struct Flow {
+  Term value;
+  bool returned = false;
+};
+
+// What `..` stands for in one signature.
+using Leading = std::optional<std::vector<Axis>>;
+
+class Evaluator {
+ public:
+  Evaluator(Session& session, Emitter& emitter, bool discovering)
+      : session(session), emit(emitter), discovering(discovering) {}
+
+  Session& session;
+  Emitter& emit;
+  const bool discovering;      // the first pass, which finds the parameters; penalties over them are left out
+  bool prefix_models = false;  // several models: paths start with the model's name
+  std::map<std::string, Attrs>* inputs = nullptr;  // records of the inputs met
+
+  FramePtr make_frame(FrameKind kind, const ast::Decl* decl, FramePtr outer = nullptr);
+  Term eval(const ast::Expr& expr, const FramePtr& frame, Mode mode = Mode::Value);
+  // A number, truth value, text, list, callable or initialiser known now; reports where it is a tensor.
+  Term eval_static(const ast::Expr& expr, const FramePtr& frame);
+  std::optional<int64_t> eval_size(const ast::Expr& expr, const FramePtr& frame);
+  // `[H, W]`, `-1`, `all`: a list of numbers and names of dimensions.
+  Term eval_axes(const ast::Expr& expr, const FramePtr& frame);
+  // The dimensions of `x` that `axes` lists, ascending; nullopt with a message where there is no such.
+  std::optional<std::vector<size_t>> find_axes(const Term& x, const Term& axes, Span span);
+
+  // What every path through a call takes: the callee, the value from the pipe, the arguments as written.
+  struct Call {
+    Term callee;
+    std::optional<Term> piped;
+    const std::vector<ast::Arg>* args = nullptr;
+    FramePtr frame;  // of the caller
+    ast::Name instance;
+    Span span;
+
+    const std::vector<ast::Arg>& written() const;  // `args`, or none
+  };
+  Term apply(const Call& call);
+  Term call_model(const ast::Decl& decl, std::vector<Term> args, Span span);
+  Flow run_block(const ast::Block& block, const FramePtr& frame);
+  // Makes the parameter's, state's or slot's first value, for @init.
+  Term initial_value(const ParamSpec& spec);
+  Term param_value(const ParamSpec& spec);
+  // An optimizer argument: a number that may follow a schedule over the steps.
+  Term eval_schedule(const ast::Expr& expr, const FramePtr& frame, const Term& step, const Term& total);
+  Term data_field(const ast::Decl& data, const ast::Entry& field);
+  std::vector<Axis> eval_dims(const std::vector<ast::ExprPtr>& dims, const FramePtr& frame);
+  bool match_type(const ast::TypeExpr& type, Term& value, const FramePtr& frame, Leading& leading,
+                  const std::string& what, const std::string& subject, const std::string& rule, Span span);
+  // Readable dumps: the value is called after the name the user gave it, once.
+  void name_value(const Term& term, const std::string& name);
+  Term draw_uniform(Span span);  // one draw for each element of the parameter at hand
+  // let name = value; let (a, b) = pair
+  void bind_names(const std::vector<ast::Name>& names, bool is_tuple, Term value, const FramePtr& frame, Span span);
+  bool in_init() const { return init_.has_value(); }
+  bool bind_static_args(const ast::Decl& decl, const std::vector<ast::Arg>& args, const FramePtr& caller,
+                        std::map<std::string, Term>& bound, Span span);
+
+ private:
+  struct InitContext {
+    std::string path;
+    std::vector<Axis> axes;
+    int64_t fan_in = 1;
+    int64_t fan_out = 1;
+    int draws = 0;
+  };
+  struct ScheduleContext {
+    Term step;
+    Term total;
+    std::optional<Term> next;
+  };
+
+  // Expressions (eval_expr.cpp)
+  Term eval_node(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  Term eval_name(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  std::optional<Term> find_local(const std::string& name, const FramePtr& frame);
+  Term find_global(const std::string& name, Span span, Mode mode);
+  Term use_term(const Term& term, const std::string& name, Span span, Mode mode);
+  Term unknown_name(const std::string& name, Span span, const FramePtr& frame);
+  Term eval_const(const ast::Decl& decl);
+  Term eval_hyper(const ast::Decl& decl, Span span, Mode mode);
+  Term eval_unary(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  Term eval_binary(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  Term eval_list(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  Term eval_range(const ast::Expr& expr, const FramePtr& frame);
+  Term eval_if(const ast::Expr& expr, const FramePtr& frame);
+  Term eval_bracket(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  std::optional<Term> find_initialiser(const ast::Expr& expr, const FramePtr& frame);
+  Term eval_index(const Term& base, const ast::Expr& expr, const FramePtr& frame);
+  std::optional<bool> eval_condition(const ast::Expr& expr, const FramePtr& frame);
+
+  // Pipes and calls (eval_call.cpp)
+  Term eval_pipe(const ast::Expr& expr, const FramePtr& frame);
+  Term run_stage(const ast::Expr& stage, Term input, const FramePtr& frame);
+  Term run_for(const ast::Expr& stage, Term input, const FramePtr& frame);
+  Term apply_layer(const Call& call);
+  Term apply_function(const Call& call);
+  Term apply_schedule(const Call& call);
+  Term apply_init(const Call& call);
+  Term apply_builtin(const Call& call);
+  Term run_layer(const ast::Decl& decl, const FramePtr& frame, std::vector<Term> args, const std::string& path,
+                 Span span);
+  std::string instance_path(const Call& call);
+  bool bind_args(const ast::Decl& decl, const Call& call, const FramePtr& inner, std::vector<Term>& values);
+  bool fill_statics(const ast::Decl& decl, const FramePtr& inner, Span span);
+  bool match_params(const ast::Decl& decl, const FramePtr& frame, std::vector<Term>& args, Leading& leading, Span span);
+  Term eval_arg(const ast::Param& param, const ast::Expr& value, const FramePtr& frame);
+  bool is_initialiser(const ast::Expr& expr, const FramePtr& frame);
+  Term eval_static_arg(const ast::Expr& expr, const FramePtr& frame);
+  Term eval_then(const ast::Expr& expr, size_t first, const FramePtr& frame, const Term& step, const Term& total);
+  bool can_nest(Span span);
+
+  // Types (eval_type.cpp)
+  bool match_element(const ast::TypeExpr& type, Term& value, const FramePtr& frame, const std::string& what,
+                     const std::string& subject, const std::string& rule, Span span);
+  bool match_dim(const ast::Expr& dim, Axis& axis, const FramePtr& frame, const std::string& what,
+                 const std::string& subject, const std::string& rule, Span span);
+
+  // Statements (eval_block.cpp)
+  bool run_stmt(const ast::Stmt& stmt, const FramePtr& frame, Flow& flow);
+  void run_param(const ast::Stmt& stmt, const FramePtr& frame);
+  void run_update(const ast::Stmt& stmt, const FramePtr& frame);
+  void run_use(const ast::Stmt& stmt, const FramePtr& frame);
+  void run_require(const ast::Stmt& stmt, const FramePtr& frame);
+  const ParamSpec* declare(const ast::Stmt& stmt, Role role, std::vector<Axis> axes, const FramePtr& frame);
+
+  // Data (data.cpp)
+  Term source_tensor(const FramePtr& frame, const std::string& name, Attrs attrs, int64_t columns, Span span);
+  Term data_columns(const ast::Expr& expr, const FramePtr& frame);
+
+  friend struct CallGuard;
+  std::optional<InitContext> init_;
+  std::optional<ScheduleContext> schedule_;
+  std::map<const ast::Decl*, Term> constants_;
+  std::set<const ast::Decl*> evaluating_;  // constants being computed, to find cycles
+  std::map<std::pair<const ast::Decl*, std::vector<uint32_t>>, Term> model_results_;
+  std::set<uint32_t> named_values_;
+  int levels_ = 0;  // of eval() now active
+};
+
+inline std::string join_path(const std::string& path, const std::string& name) {
+  return path.empty() ? name : path + "." + name;
+}
+
+}  // namespace tarn

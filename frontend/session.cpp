@@ -1,0 +1,82 @@
+// Declaration tables and error reporting.
+#include "frontend/session.h"
+
+#include <fmt/format.h>
+
+#include "frontend/library.h"
+#include "frontend/parser.h"
+#include "ir/base/check.h"
+
+namespace tarn {
+
+bool Session::load() {
+  for (const LibraryFile& file : library_files()) {
+    uint32_t index = sources_.add(std::string(file.name), std::string(file.text));
+    DiagnosticSink library_sink;
+    library_.push_back(parse_file(sources_, index, library_sink));
+    TARN_CHECK(!library_sink.has_errors(), "{} does not parse: {}", file.name, render_text(library_sink, sources_, {}));
+    for (const auto& decl : library_.back().decls) library_decls_.emplace(decl->name.text, decl.get());
+  }
+  user_ = parse_file(sources_, file_, sink_);
+  for (const auto& decl : user_.decls) {
+    if (decl->kind == ast::DeclKind::Train) continue;  // named after their models
+    auto [entry, is_new] = user_decls_.emplace(decl->name.text, decl.get());
+    if (is_new) continue;
+    error(decl->name.span, fmt::format("`{}` is declared twice", decl->name.text), "name.duplicate")
+        .note(entry->second->name.span, "first declared here");
+  }
+  return !sink_.has_errors();
+}
+
+const ast::Decl* Session::find(std::string_view name) const {
+  if (auto found = user_decls_.find(name); found != user_decls_.end()) return found->second;
+  auto found = library_decls_.find(name);
+  return found == library_decls_.end() ? nullptr : found->second;
+}
+
+std::vector<std::string> Session::declared_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, decl] : user_decls_) names.push_back(name);
+  for (const auto& [name, decl] : library_decls_) names.push_back(name);
+  return names;
+}
+
+std::string Session::source_text(Span span) const {
+  constexpr size_t kMaxShown = 40;
+  if (!span.is_known()) return "";
+  std::string text = sources_.file(span.file).text.substr(span.begin, span.end - span.begin);
+  text = text.substr(0, text.find('\n'));
+  return text.size() > kMaxShown ? text.substr(0, kMaxShown) + "..." : text;
+}
+
+void Session::note_origin(Diagnostic& diagnostic, const Axis& axis) {
+  if (!axis.origin.is_known() || is_library(axis.origin) || axis.is_batch()) return;
+  std::string size = fmt::format("{}", axis.size);
+  std::string value = axis.factors.empty() ? size : fmt::format("{} = {}", size, axis.factors);
+  diagnostic.note(axis.origin, fmt::format("{} comes from `{}`", value, source_text(axis.origin)));
+}
+
+Diagnostic& Session::error(Span span, std::string message, std::string rule) {
+  return report(Severity::Error, span, std::move(message), std::move(rule));
+}
+
+Diagnostic& Session::warning(Span span, std::string message, std::string rule) {
+  return report(Severity::Warning, span, std::move(message), std::move(rule));
+}
+
+Diagnostic& Session::report(Severity severity, Span span, std::string message, std::string rule) {
+  Span where = is_library(span) && user_span.is_known() ? user_span : span;
+  ignored_ = {};
+  if (!reported_.insert(fmt::format("{}:{}:{}:{}", where.begin, where.end, rule, message)).second) return ignored_;
+  Diagnostic& made = severity == Severity::Error ? sink_.error(where, std::move(message), std::move(rule))
+                                                 : sink_.warning(where, std::move(message), std::move(rule));
+  if (where.begin != span.begin || where.file != span.file) made.note(span, "found in the library here");
+  if (!calls.empty()) {
+    const CallRecord& call = calls.back();
+    bool is_inside = call.span.is_known() && call.span.begin <= where.begin && where.end <= call.span.end;
+    if (call.span.is_known() && !is_library(call.span) && !is_inside) made.note(call.span, call.what + " is used here");
+  }
+  return made;
+}
+
+}  // namespace tarn

@@ -1,0 +1,35 @@
+// The `train` block, read and checked: a closed block in which unknown keys are errors.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "frontend/evaluator.h"
+
+namespace tarn {
+
+struct TrainSpec {
+  const ast::Decl* decl = nullptr;
+  const ast::Decl* model = nullptr;
+  const ast::Decl* data = nullptr;
+  std::vector<const ast::Entry*> lets;
+  const ast::Entry* loss = nullptr;
+  std::vector<const ast::Entry*> metrics;
+  const ast::Entry* optimizer = nullptr;
+  const ast::Expr* clip_norm = nullptr;
+  int64_t epochs = 10;
+  int64_t batch = 32;
+  int64_t seed = 1;
+  bool shuffle = false;
+  std::optional<Attrs> early_stop;
+  std::optional<Attrs> checkpoint;
+};
+
+// Reads `decl`; what is wrong is reported, and the rest is read on.
+TrainSpec read_train(Evaluator& evaluator, const ast::Decl& decl);
+
+// Reports a key that a closed block does not have, with the nearest that it has.
+void unknown_key(Session& session, const ast::Name& key, const std::string& block,
+                 const std::vector<std::string>& keys);
+
+}  // namespace tarn
