@@ -1,6 +1,7 @@
 // Entry points: the calls of kernels in order, each thread with its share of the tasks, and barriers only where one
 // kernel touches what another thread's kernel has touched.
 #include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/IntrinsicsX86.h>
 
 #include <cstddef>
 
@@ -61,6 +62,7 @@ class EntryEmitter {
     auto* type = llvm::FunctionType::get(b_.getInt32Ty(), {b_.getPtrTy(), b_.getPtrTy()}, false);
     function_ = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, "tarn." + entry_.name, module_);
     b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
+    flush_denormals();
     arena_ = function_->getArg(0);
     team_ = function_->getArg(1);
     Value* thread = field(offsetof(tarn_team, thread), b_.getInt32Ty());
@@ -78,7 +80,7 @@ class EntryEmitter {
     }
     check_loss(static_cast<int>(kernels.size()));
     copy_results();
-    b_.CreateRet(b_.getInt32(0));
+    finish(0);
     return function_;
   }
 
@@ -89,6 +91,24 @@ class EntryEmitter {
   }
 
   Value* at(uint64_t offset) { return b_.CreateGEP(b_.getInt8Ty(), arena_, b_.getInt64(offset)); }
+
+  // Denormal numbers count as zero, in and out, as in XLA and TensorFlow.  An optimizer's averages of a gradient that
+  // has become zero decay through them, and each costs an assist of 150 cycles: four times the whole step of an MNIST
+  // net.  The caller's mode is put back at the end.
+  void flush_denormals() {
+    constexpr uint32_t kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;  // bits of MXCSR
+    caller_mode_ = b_.CreateAlloca(b_.getInt32Ty());
+    Value* mode = b_.CreateAlloca(b_.getInt32Ty());
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_stmxcsr, {}, {caller_mode_});
+    Value* flushing = b_.CreateOr(b_.CreateLoad(b_.getInt32Ty(), caller_mode_), kFlushToZero | kDenormalsAreZero);
+    b_.CreateStore(flushing, mode);
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {mode});
+  }
+
+  void finish(uint32_t status) {
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {caller_mode_});
+    b_.CreateRet(b_.getInt32(status));
+  }
 
   template <typename Body>
   void when(Value* condition, const Body& body) {
@@ -155,7 +175,7 @@ class EntryEmitter {
     auto* go_on = llvm::BasicBlock::Create(module_.getContext(), "finite", function_);
     b_.CreateCondBr(is_finite, go_on, diverged);
     b_.SetInsertPoint(diverged);
-    b_.CreateRet(b_.getInt32(1));
+    finish(1);
     b_.SetInsertPoint(go_on);
   }
 
@@ -173,6 +193,7 @@ class EntryEmitter {
   const ProgramEntry& entry_;
   llvm::IRBuilder<> b_;
   llvm::Function* function_ = nullptr;
+  Value* caller_mode_ = nullptr;
   Value *arena_ = nullptr, *team_ = nullptr, *thread_ = nullptr, *threads_ = nullptr;
   Value *is_first_ = nullptr, *is_team_ = nullptr, *is_traced_ = nullptr;
   BarrierPlan barriers_;

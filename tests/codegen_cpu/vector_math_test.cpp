@@ -36,6 +36,11 @@ float float_of(uint32_t bits) {
   return value;
 }
 
+// Denormals count as zero, in and out.
+double flushed(double value) {
+  return std::fabs(value) < 1.17549435e-38 ? std::copysign(0.0, value) : value;
+}
+
 // Distance in units in the last place of the exact value's float.
 double error_in_ulp(float got, double exact) {
   auto nearest = static_cast<float>(exact);
@@ -86,7 +91,10 @@ TEST_CASE("errors of the elementary functions") {
       for (int64_t n = 0; n < size; ++n) {
         auto argument = static_cast<float>(read_element(in, DType::F32, n));
         auto got = static_cast<float>(read_element(buffers[1], DType::F32, n));
-        double error = error_in_ulp(got, function.exact(static_cast<double>(argument)));
+        double exact = function.exact(flushed(static_cast<double>(argument)));
+        // A part of the result may be flushed.
+        bool is_close = std::fabs(static_cast<double>(got) - exact) < 1.2e-38;
+        double error = is_close ? 0 : error_in_ulp(got, exact);
         if (error > worst) {
           worst = error;
           place = argument;
