@@ -121,7 +121,7 @@ inline std::vector<uint8_t> mnist_images(int64_t step, int64_t batch) {
   const std::vector<uint8_t> labels = mnist_labels(step, batch);
   std::vector<uint8_t> x;
   for (int64_t i = 0; i < batch * 784; ++i) {
-    const uint32_t prototype = bits(3, labels[i / 784] * 784u + i % 784);
+    const uint32_t prototype = bits(3, uint64_t{labels[i / 784]} * 784 + i % 784);
     const uint32_t noise = bits(1, step * batch * 784 + i);
     x.push_back(static_cast<uint8_t>(((prototype & 3) == 0 ? prototype : noise) >> 24));
   }
