@@ -39,7 +39,7 @@ class Build {
   }
 
   void fail(const std::optional<Error>& error) {
-    if (error) compilation_.error(error->message, error->rule);
+    if (error) compilation_.error(*error);
   }
   void write_text(const std::string& text) { fail(write_file(written_ = output_or("-"), text)); }
 

@@ -34,7 +34,7 @@ int run_check(const CheckOptions& options) {
     if (checks)
       report(compilation, *checks);
     else
-      compilation.error(checks.error().message, checks.error().rule);
+      compilation.error(checks.error());
   }
   if (!compilation.sink().has_errors()) compilation.run_passes(*module);
   return compilation.finish();

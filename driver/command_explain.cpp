@@ -14,11 +14,11 @@ int run_explain(const ExplainOptions& options) {
   if (!module || !compilation.run_passes(*module)) return compilation.finish();
   Result<Program> program = build_program(*module);
   if (!program) {
-    compilation.error(program.error().message, program.error().rule);
+    compilation.error(program.error());
     return compilation.finish();
   }
   if (std::optional<Error> error = write_file("-", explain(*module, *program, options))) {
-    compilation.error(error->message, error->rule);
+    compilation.error(*error);
   }
   return compilation.finish();
 }

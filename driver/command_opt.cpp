@@ -24,7 +24,7 @@ static bool run_named(Compilation& compilation, Module& module, const OptOptions
   pipeline_options.dump_dir = options.compile.dump_dir;
   pipeline_options.verify_each = options.compile.verify_each;
   PipelineResult result = run_pipeline(module, pipeline_options);
-  for (const Error& error : result.errors) compilation.error(error.message, error.rule);
+  for (const Error& error : result.errors) compilation.error(error);
   if (options.compile.timings) fmt::print(stderr, "{}", timing_table(result));
   return result.ok();
 }
@@ -41,7 +41,7 @@ int run_opt(const OptOptions& options) {
   bool done = options.passes.empty() ? compilation.run_passes(*module) : run_named(compilation, *module, options);
   if (done) {
     std::string text = print(*module, {.locations = options.locations});
-    if (std::optional<Error> error = write_file(options.output, text)) compilation.error(error->message, error->rule);
+    if (std::optional<Error> error = write_file(options.output, text)) compilation.error(*error);
   }
   return compilation.finish();
 }

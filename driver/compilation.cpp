@@ -24,10 +24,14 @@ void Compilation::error(std::string message, std::string rule) {
   sink_.error({}, std::move(message), std::move(rule));
 }
 
+void Compilation::error(const Error& error) {
+  sink_.error(sources_.span_at(error.location), error.message, error.rule);
+}
+
 bool Compilation::read_input() {
   Result<std::string> text = read_file(options_.input);
   if (!text) {
-    error(text.error().message, text.error().rule);
+    error(text.error());
     return false;
   }
   input_file_ = sources_.add(options_.input == "-" ? "<stdin>" : options_.input, std::move(*text));
@@ -95,7 +99,7 @@ bool Compilation::run_passes(Module& module) {
     return false;
   }
   PipelineResult result = run_pipeline(module, options);
-  for (const Error& failure : result.errors) error(failure.message, failure.rule);
+  for (const Error& failure : result.errors) error(failure);
   if (options_.timings) fmt::print(stderr, "{}", timing_table(result));
   return result.ok();
 }
@@ -105,7 +109,7 @@ std::optional<Program> Compilation::compile() {
   if (!module || !run_passes(*module)) return std::nullopt;
   Result<Program> program = build_program(*module);
   if (program) return std::move(*program);
-  error(program.error().message, program.error().rule);
+  error(program.error());
   return std::nullopt;
 }
 

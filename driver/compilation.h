@@ -7,6 +7,7 @@
 #include "codegen/program.h"
 #include "driver/options.h"
 #include "ir/base/diagnostic.h"
+#include "ir/base/result.h"
 #include "ir/graph.h"
 
 namespace tarn {
@@ -26,6 +27,7 @@ class Compilation {
   std::optional<Program> compile();
 
   void error(std::string message, std::string rule);
+  void error(const Error& error);  // at its location, where it has one
   // Prints what was found to standard error, once; the exit code.
   int finish();
 

@@ -532,11 +532,19 @@ Term Evaluator::apply_init(const Call& call) {
         if (name.empty() ? i == position : decl->statics[i].name.text == name) param = &decl->statics[i];
       }
       if (name.empty()) ++position;
-      if (param)
+      if (param) {
         inner->names[param->name.text] = value;
-      else
-        session.error(arg.value->span, fmt::format("the initialiser has no argument `{}`", print_expr(*arg.value)),
+      } else {
+        std::vector<std::string> names = {"fan_in", "fan_out"};
+        for (size_t i = 0; decl && i < decl->statics.size(); ++i) names.push_back(decl->statics[i].name.text);
+        std::string nearest = nearest_name(name, names);
+        session.error(name.empty() ? arg.value->span : arg.name.span,
+                      fmt::format("{} has no argument `{}`{}",
+                                  decl ? words(decl->kind, decl->name.text) : std::string("the initialiser"),
+                                  name.empty() ? print_expr(*arg.value) : name,
+                                  nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
                       "call.args");
+      }
       is_sound = is_sound && param;
     }
   }
@@ -604,7 +612,8 @@ Term Evaluator::apply_builtin(const Call& call) {
       std::string nearest = arg.name.text.empty() ? "" : nearest_name(arg.name.text, names);
       session.error(arg.name.text.empty() ? arg.value->span : arg.name.span,
                     arg.name.text.empty()
-                        ? fmt::format("`{}` takes at most {} arguments", builtin.name, names.size())
+                        ? fmt::format("`{}` takes at most {} argument{}", builtin.name, names.size(),
+                                      names.size() == 1 ? "" : "s")
                         : fmt::format("`{}` has no argument `{}`{}", builtin.name, arg.name.text,
                                       nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
                     "call.args");

@@ -33,7 +33,8 @@ bool Evaluator::match_element(const ast::TypeExpr& type, Term& value, const Fram
   if (element == "class") {
     if (!value.is_tensor() || value.classes == 0) return differ("declare the data field as `class[10]`");
     Axis classes = emit.fresh_axis(value.classes, "", value.origin);
-    return match_dim(*type.classes, classes, frame, what, fmt::format("the classes of {}", subject), rule, span);
+    return match_dim(*type.classes, classes, frame, what, fmt::format(", but the number of classes of {} is", subject),
+                     rule, span);
   }
   if (element == "f32") {
     if (value.is_tensor() && value.classes > 0)
@@ -57,8 +58,9 @@ bool Evaluator::match_element(const ast::TypeExpr& type, Term& value, const Fram
   return false;
 }
 
+// `clause` leads to the size that is there: ", but its input has".
 bool Evaluator::match_dim(const Expr& dim, Axis& axis, const FramePtr& frame, const std::string& what,
-                          const std::string& subject, const std::string& rule, Span span) {
+                          const std::string& clause, const std::string& rule, Span span) {
   int64_t wanted = 0;
   bool wants_batch = false;
   Span origin = dim.span;
@@ -87,7 +89,7 @@ bool Evaluator::match_dim(const Expr& dim, Axis& axis, const FramePtr& frame, co
   std::string has = axis.size == wanted
                         ? fmt::format("{} ({})", axis.size, axis.is_batch() ? "the batch" : "not the batch")
                         : axis_text(axis);
-  Diagnostic& made = session.error(span, fmt::format("{} needs {}, but {} has {}", what, needed, subject, has), rule);
+  Diagnostic& made = session.error(span, fmt::format("{} needs {}{} {}", what, needed, clause, has), rule);
   if (made.rule.empty()) return false;
   session.note_origin(made, axis);
   Axis expected;
@@ -127,7 +129,10 @@ bool Evaluator::match_type(const ast::TypeExpr& type, Term& value, const FramePt
   for (size_t i = 0; i < type.dims.size(); ++i) {
     if (i == dots) continue;
     size_t place = i < dots ? i : i + dotted - (has_dots ? 1 : 0);
-    is_sound = match_dim(*type.dims[i], value.axes[place], frame, what, subject, rule, span) && is_sound;
+    bool is_plain = type.dims[i]->kind == ExprKind::Number;  // 784: say whose
+    std::string has = is_plain ? fmt::format(" of `{}`, but {} has", print_type(type), subject)
+                               : fmt::format(", but {} has", subject);
+    is_sound = match_dim(*type.dims[i], value.axes[place], frame, what, has, rule, span) && is_sound;
   }
   if (!has_dots || !is_sound) return is_sound;
   std::vector<Axis> here(value.axes.begin() + static_cast<std::ptrdiff_t>(dots),

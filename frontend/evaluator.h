@@ -158,7 +158,7 @@ class Evaluator {
   bool match_element(const ast::TypeExpr& type, Term& value, const FramePtr& frame, const std::string& what,
                      const std::string& subject, const std::string& rule, Span span);
   bool match_dim(const ast::Expr& dim, Axis& axis, const FramePtr& frame, const std::string& what,
-                 const std::string& subject, const std::string& rule, Span span);
+                 const std::string& clause, const std::string& rule, Span span);
 
   // Statements (eval_block.cpp)
   bool run_stmt(const ast::Stmt& stmt, const FramePtr& frame, Flow& flow);

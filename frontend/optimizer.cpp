@@ -71,6 +71,7 @@ static bool fits_any_parameter(Evaluator& e, const Expr& glob) {
     if (matches_glob(path, glob.text)) return true;
     paths.push_back(path);
   }
+  if (e.session.has_errors()) return false;  // the parameters may be incomplete
   std::string nearest = nearest_name(glob.text, paths);
   e.session.error(glob.span,
                   fmt::format("\"{}\" fits no parameter{}", glob.text,

@@ -41,6 +41,11 @@ bool Parser::accept(TokenKind kind) {
 bool Parser::expect(TokenKind kind, std::string_view where) {
   if (failed_) return false;
   if (accept(kind)) return true;
+  if (peek().starts_line && last_end_ > 0) {  // it is missing where the line before ends
+    fail({peek().span.file, last_end_ - 1, last_end_},
+         fmt::format("expected {} {}, but the line ends", describe(kind), where));
+    return false;
+  }
   fail(peek().span, fmt::format("expected {} {}, found {}", describe(kind), where, describe(peek().kind)));
   return false;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "frontend/check_names.h"
 #include "frontend/data.h"
 #include "frontend/optimizer.h"
 #include "frontend/reach.h"
@@ -28,8 +29,10 @@ class ProgramBuilder {
   explicit ProgramBuilder(Session& session) : session_(session) {}
 
   std::optional<Module> build() {
+    check_names(session_);
     choose();
-    if (!model_ || session_.has_errors()) return std::nullopt;
+    bool can_elaborate = model_ && (!train_ || (spec_.loss && spec_.data));
+    if (!can_elaborate) return std::nullopt;
     module_.name = model_->name.text;
     Func& init = add_func("init");  // filled last, when all slots are known
     discover();
@@ -146,8 +149,9 @@ static void collect_models(const ast::Expr& expr, const Session& session, std::v
 }
 
 void ProgramBuilder::choose() {
+  size_t errors = session_.error_count();
   train_ = choose_train();
-  if (session_.has_errors()) return;
+  if (session_.error_count() != errors) return;
   Func scratch;
   Emitter emit(session_, scratch, 1, true);
   Evaluator evaluator = make_evaluator(emit, true);
@@ -187,6 +191,7 @@ void ProgramBuilder::discover() {
   if (train_) {
     if (spec_.data) check_data(evaluator);
     evaluate(evaluator);
+    if (spec_.optimizer) read_optimizer(evaluator, *spec_.optimizer);
     return;
   }
   std::vector<Term> args;

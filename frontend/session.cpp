@@ -67,7 +67,9 @@ Diagnostic& Session::warning(Span span, std::string message, std::string rule) {
 Diagnostic& Session::report(Severity severity, Span span, std::string message, std::string rule) {
   Span where = is_library(span) && user_span.is_known() ? user_span : span;
   ignored_ = {};
-  if (!reported_.insert(fmt::format("{}:{}:{}:{}", where.begin, where.end, rule, message)).second) return ignored_;
+  // An unknown name may be met in several frames, with another guess in each.
+  std::string_view text = rule == "name.unknown" ? std::string_view() : message;
+  if (!reported_.insert(fmt::format("{}:{}:{}:{}", where.begin, where.end, rule, text)).second) return ignored_;
   Diagnostic& made = severity == Severity::Error ? sink_.error(where, std::move(message), std::move(rule))
                                                  : sink_.warning(where, std::move(message), std::move(rule));
   if (where.begin != span.begin || where.file != span.file) made.note(span, "found in the library here");

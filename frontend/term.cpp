@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "frontend/builtins.h"
 #include "ir/attr.h"
 
 namespace tarn {
@@ -75,7 +76,8 @@ std::string describe(const Term& term) {
     case TermKind::Columns:
       return "the columns of a table";
     case TermKind::Callable:
-      return term.decl ? fmt::format("{} `{}`", ast::decl_word(term.decl->kind), term.decl->name.text) : "a function";
+      return term.decl ? fmt::format("{} `{}`", ast::decl_word(term.decl->kind), term.decl->name.text)
+                       : fmt::format("function `{}`", term.builtin ? term.builtin->name : "?");
     case TermKind::List:
     case TermKind::Tuple:
       break;

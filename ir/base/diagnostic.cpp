@@ -19,16 +19,23 @@ Diagnostic& Diagnostic::help(Span where, std::string text) {
   return *this;
 }
 
-Diagnostic& DiagnosticSink::error(Span span, std::string message, std::string rule) {
-  ++error_count_;
-  diagnostics_.push_back({Severity::Error, span, std::move(message), std::move(rule), {}});
+Diagnostic& DiagnosticSink::add(Severity severity, Span span, std::string message, std::string rule, size_t& count) {
+  bool is_known = std::any_of(diagnostics_.begin(), diagnostics_.end(), [&](const Diagnostic& known) {
+    return known.span.file == span.file && known.span.begin == span.begin && known.span.end == span.end &&
+           known.severity == severity && known.message == message && known.rule == rule;
+  });
+  if (is_known) return repeated_ = {};
+  ++count;
+  diagnostics_.push_back({severity, span, std::move(message), std::move(rule), {}});
   return diagnostics_.back();
 }
 
+Diagnostic& DiagnosticSink::error(Span span, std::string message, std::string rule) {
+  return add(Severity::Error, span, std::move(message), std::move(rule), error_count_);
+}
+
 Diagnostic& DiagnosticSink::warning(Span span, std::string message, std::string rule) {
-  ++warning_count_;
-  diagnostics_.push_back({Severity::Warning, span, std::move(message), std::move(rule), {}});
-  return diagnostics_.back();
+  return add(Severity::Warning, span, std::move(message), std::move(rule), warning_count_);
 }
 
 static std::string_view severity_name(Severity severity) {
@@ -155,7 +162,8 @@ static size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates) {
-  size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;  // a third of the letters may be wrong
+  // A third of the letters may be wrong, but not all of them.
+  size_t best_distance = std::min(word.size(), std::max<size_t>(1, word.size() / 3) + 1);
   std::string best;
   for (const std::string& candidate : candidates) {
     size_t distance = edit_distance(word, candidate);

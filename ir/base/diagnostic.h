@@ -23,7 +23,8 @@ struct Diagnostic {
   Diagnostic& help(Span where, std::string text);
 };
 
-// Collects diagnostics of one compilation.  Never prints by itself.
+// Collects diagnostics of one compilation, each once: what a layer reports again for another entry point or instance at
+// the same place in the same words is dropped.  Never prints by itself.
 class DiagnosticSink {
  public:
   // The reference is valid until the next call; use it to attach notes at once.
@@ -36,7 +37,10 @@ class DiagnosticSink {
   const std::vector<Diagnostic>& all() const { return diagnostics_; }
 
  private:
+  Diagnostic& add(Severity severity, Span span, std::string message, std::string rule, size_t& count);
+
   std::vector<Diagnostic> diagnostics_;
+  Diagnostic repeated_;  // takes the notes of a diagnostic that is dropped
   size_t error_count_ = 0;
   size_t warning_count_ = 0;
 };

@@ -13,8 +13,8 @@ namespace tarn {
 // Why something failed.  `message` is lower case, states what was observed first, and ends without a period.
 struct Error {
   std::string message;
-  std::string rule = {};  // label of the violated rule, "contract.C2"; empty where there is none
-  int operand = -1;       // which operand is at fault, or -1
+  std::string rule = {};   // label of the violated rule, "contract.C2"; empty where there is none
+  int operand = -1;        // which operand is at fault, or -1
   Location location = {};  // of the op at fault, where there is one that knows its place
 };
 

@@ -44,4 +44,14 @@ Location SourceManager::locate(Span span) const {
   return {source.name, source.line_of(span.begin), source.column_of(span.begin), ""};
 }
 
+Span SourceManager::span_at(const Location& location) const {
+  for (uint32_t index = 0; index < files_.size(); ++index) {
+    const SourceFile& source = files_[index];
+    if (source.name != location.file || location.line == 0 || location.line > source.line_starts.size()) continue;
+    uint32_t begin = source.line_starts[location.line - 1] + location.column - 1;
+    return {index, begin, begin + 1};
+  }
+  return {};
+}
+
 }  // namespace tarn

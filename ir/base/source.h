@@ -46,6 +46,8 @@ class SourceManager {
   const SourceFile& file(uint32_t index) const { return files_[index]; }
   size_t file_count() const { return files_.size(); }
   Location locate(Span span) const;
+  // The first byte at a location; unknown where its file is none of these.
+  Span span_at(const Location& location) const;
 
  private:
   std::deque<SourceFile> files_;
