@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "frontend/evaluator.h"
+#include "frontend/optimizer.h"
 #include "frontend/print_ast.h"
 #include "frontend/reach.h"
 
@@ -227,11 +228,7 @@ static Term run_penalty(Evaluator& e, BuiltinCall& call) {
     total = e.emit.arithmetic("add", "+", total, e.emit.reduce(ReduceOp::Sum, size, axes, false, call.span), call.span);
   }
   if (is_found) return e.emit.arithmetic("mul", "*", *call.args[0], total, call.span);
-  std::string nearest = nearest_name(glob, paths);
-  e.session.error(call.span,
-                  fmt::format("\"{}\" fits no parameter{}", glob,
-                              nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)),
-                  "glob.none");
+  report_empty_glob(e.session, glob, paths, call.span);
   return {};
 }
 

@@ -102,8 +102,8 @@ void Evaluator::run_param(const Stmt& stmt, const FramePtr& frame) {
   frame->names[name] = Term{};
   if (kind != FrameKind::Layer && (is_param || kind != FrameKind::Optimizer)) {
     session.error(stmt.span,
-                  fmt::format("`{} {}` stands in a layer, a model{}", is_param ? "param" : "state", name,
-                              is_param ? "" : " or an optimizer"),
+                  fmt::format("`{} {}` stands in {}", is_param ? "param" : "state", name,
+                              is_param ? "a layer or a model" : "a layer, a model or an optimizer"),
                   "param.place");
     return;
   }

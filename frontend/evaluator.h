@@ -56,6 +56,7 @@ class Evaluator {
   Emitter& emit;
   const bool discovering;      // the first pass, which finds the parameters; penalties over them are left out
   bool prefix_models = false;  // several models: paths start with the model's name
+  bool params_known = true;    // false where errors may have kept some from being found
   std::map<std::string, Attrs>* inputs = nullptr;  // records of the inputs met
 
   FramePtr make_frame(FrameKind kind, const ast::Decl* decl, FramePtr outer = nullptr);

@@ -64,19 +64,27 @@ static const ast::Decl* find_optimizer(Evaluator& e, const Expr& expr) {
   return nullptr;
 }
 
+void report_empty_glob(Session& session, const std::string& glob, const std::vector<std::string>& paths, Span span) {
+  constexpr size_t kMaxShown = 12;
+  std::string nearest = nearest_name(glob, paths), list;
+  for (size_t i = 0; i < paths.size() && i < kMaxShown; ++i) list += (i ? ", " : "") + paths[i];
+  if (paths.size() > kMaxShown) list += ", ...";
+  Diagnostic& made = session.error(span,
+                                   fmt::format("\"{}\" fits no parameter{}", glob,
+                                               nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)),
+                                   "glob.none");
+  if (!made.rule.empty()) made.help({}, fmt::format("the parameters are {}", list));
+}
+
 static bool fits_any_parameter(Evaluator& e, const Expr& glob) {
+  if (!e.params_known) return true;  // what is missing may be there when other mistakes are mended
   std::vector<std::string> paths;
   for (const std::string& path : e.session.param_order) {
     if (e.session.params.at(path).role != Role::Param) continue;
     if (matches_glob(path, glob.text)) return true;
     paths.push_back(path);
   }
-  if (e.session.has_errors()) return false;  // the parameters may be incomplete
-  std::string nearest = nearest_name(glob.text, paths);
-  e.session.error(glob.span,
-                  fmt::format("\"{}\" fits no parameter{}", glob.text,
-                              nearest.empty() ? "" : fmt::format("; did you mean \"{}\"?", nearest)),
-                  "glob.none");
+  report_empty_glob(e.session, glob.text, paths, glob.span);
   return false;
 }
 

@@ -27,6 +27,8 @@ struct OptimizerPlan {
 
 // Reads `optimizer = adamw(lr = ..) { group ..; freeze .. }`; settings are emitted once, into the evaluator's function.
 std::optional<OptimizerPlan> read_optimizer(Evaluator& evaluator, const ast::Entry& entry);
+// A glob over parameters that fits none of them.
+void report_empty_glob(Session& session, const std::string& glob, const std::vector<std::string>& paths, Span span);
 bool is_frozen_for_ever(const OptimizerPlan& plan, std::string_view path);
 // Emits the update of one parameter with this gradient: its new value and those of its slots go to Emitter::states.
 void update_parameter(Evaluator& evaluator, const OptimizerPlan& plan, const ParamSpec& spec, const Term& gradient);

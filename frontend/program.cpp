@@ -191,6 +191,7 @@ void ProgramBuilder::discover() {
   if (train_) {
     if (spec_.data) check_data(evaluator);
     evaluate(evaluator);
+    evaluator.params_known = !session_.has_errors();
     if (spec_.optimizer) read_optimizer(evaluator, *spec_.optimizer);
     return;
   }
