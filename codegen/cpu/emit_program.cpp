@@ -63,7 +63,7 @@ CpuModule build_module(const Program& program, const CpuTarget& target, const Ta
   for (const ProgramEntry& entry : program.entries) {
     std::vector<KernelCode> kernels;
     for (const KernelCall& call : entry.calls) {
-      kernels.push_back(emit_kernel(module, target, call, "tarn." + entry.name + "." + call.kernel.name));
+      kernels.push_back(emit_kernel(module, target, options, call, "tarn." + entry.name + "." + call.kernel.name));
     }
     entries.push_back(emit_entry(module, entry, kernels));
   }

@@ -12,9 +12,6 @@ namespace tarn {
 
 namespace {
 
-// Below this a kernel runs on one thread: two barriers and a cold cache cost about 2 us, 5,000 cycles, and the estimate
-// of plan_cost.cpp is up to 4 times too high for products in register tiles.
-constexpr double kParallelCycles = 20000;
 // Tasks that the outermost loop must have to be shared out alone.
 constexpr int64_t kOuterTasks = 64;
 
@@ -67,10 +64,11 @@ KernelEmitter::Scope::~Scope() {
   emitter_.dimensions_.resize(dimensions_);
 }
 
-KernelEmitter::KernelEmitter(llvm::Module& module, const CpuTarget& target, const KernelCall& call,
-                             const Kernel& kernel)
+KernelEmitter::KernelEmitter(llvm::Module& module, const CpuTarget& target, const TargetOptions& options,
+                             const KernelCall& call, const Kernel& kernel)
     : module_(module),
       target_(target),
+      parallel_cycles_(options.parallel_cycles),
       call_(call),
       kernel_(kernel),
       facts_(find_facts(kernel)),
@@ -90,7 +88,7 @@ KernelCode KernelEmitter::run(const std::string& name) {
   TaskRange range;
   KernelCode result;
   if (domain) plan = planner_.nest(*domain, false);
-  if (domain && plan.cycles > kParallelCycles && !plan.loops.empty()) {
+  if (domain && plan.cycles > parallel_cycles_ && !plan.loops.empty()) {
     result.tasks = plan.loops[0].tasks();
     range.levels = 1;
     if (result.tasks < kOuterTasks && plan.loops.size() > 1) {
@@ -125,9 +123,10 @@ KernelCode KernelEmitter::run(const std::string& name) {
   return result;
 }
 
-KernelCode emit_kernel(llvm::Module& module, const CpuTarget& target, const KernelCall& call, const std::string& name) {
+KernelCode emit_kernel(llvm::Module& module, const CpuTarget& target, const TargetOptions& options,
+                       const KernelCall& call, const std::string& name) {
   Kernel kernel = prepare(call.kernel);
-  return KernelEmitter(module, target, call, kernel).run(name);
+  return KernelEmitter(module, target, options, call, kernel).run(name);
 }
 
 // --- blocks ---

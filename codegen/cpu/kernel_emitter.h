@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/backend.h"
 #include "codegen/cpu/facts.h"
 #include "codegen/cpu/plan.h"
 #include "codegen/cpu/scalar_code.h"
@@ -30,7 +31,8 @@ struct KernelCode {
   int64_t tasks = 0;
 };
 
-KernelCode emit_kernel(llvm::Module& module, const CpuTarget& target, const KernelCall& call, const std::string& name);
+KernelCode emit_kernel(llvm::Module& module, const CpuTarget& target, const TargetOptions& options,
+                       const KernelCall& call, const std::string& name);
 
 // An index: dynamic + constant, where dynamic is null (0) or known to be a multiple of `multiple`.
 struct Index {
@@ -41,7 +43,8 @@ struct Index {
 
 class KernelEmitter {
  public:
-  KernelEmitter(llvm::Module& module, const CpuTarget& target, const KernelCall& call, const Kernel& kernel);
+  KernelEmitter(llvm::Module& module, const CpuTarget& target, const TargetOptions& options, const KernelCall& call,
+                const Kernel& kernel);
   KernelCode run(const std::string& name);
 
  private:
@@ -147,6 +150,7 @@ class KernelEmitter {
 
   llvm::Module& module_;
   const CpuTarget& target_;
+  double parallel_cycles_;
   const KernelCall& call_;
   const Kernel& kernel_;
   KernelFacts facts_;

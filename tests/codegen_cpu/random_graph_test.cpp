@@ -73,6 +73,7 @@ std::vector<Tensor> run_machine_code(const Program& program, const Func& func, c
                                      const std::string& cpu, uint32_t threads) {
   TargetOptions options;
   options.cpu = cpu;
+  if (threads > 1) options.parallel_cycles = 0;  // share out even the smallest kernel
   Result<std::unique_ptr<JitProgram>> compiled = jit(program, options);
   REQUIRE(compiled);
   const tarn_program* table = (*compiled)->program();
@@ -117,7 +118,8 @@ bool check_graph(uint64_t seed, bool with_gradients, const std::string& cpu) {
   std::vector<Tensor> found = run_machine_code(*program, func, args, cpu, 1);
   double error = distance(expected, found);
   if (error <= kTolerance) {
-    if (seed % 8 == 0) CHECK(distance(found, run_machine_code(*program, func, args, cpu, 3)) == 0);
+    if (seed % 2 == 0)
+      CHECK(distance(found, run_machine_code(*program, func, args, cpu, static_cast<uint32_t>(2 + seed % 3))) == 0);
     return true;
   }
   if (is_unstable(plain, args, expected)) return false;

@@ -88,6 +88,7 @@ std::string run_compiled(const Kernel& kernel, const std::string& cpu, uint32_t 
   Program program = program_of(kernel, placement);
   TargetOptions options;
   options.cpu = cpu;
+  if (threads > 1) options.parallel_cycles = 0;  // share out even the smallest kernel
   Result<std::unique_ptr<JitProgram>> compiled = jit(program, options);
   if (!compiled) return compiled.error().message;
   const tarn_program* table = (*compiled)->program();
