@@ -12,10 +12,9 @@ static void report(Compilation& compilation, const std::vector<GradientCheck>& c
   for (const GradientCheck& check : checks) width = std::max(width, check.parameter.size());
   fmt::print("{:<{}}  {:>12}  {:>14}\n", "parameter", width, "|gradient|", "relative error");
   for (const GradientCheck& check : checks) {
-    bool agrees = check.relative_error <= kGradientTolerance;
     fmt::print("{:<{}}  {:12.4e}  {:14.2e}  {}\n", check.parameter, width, check.norm, check.relative_error,
-               agrees ? "ok" : "WRONG");
-    if (!agrees) {
+               check.agrees ? "ok" : "WRONG");
+    if (!check.agrees) {
       compilation.error(
           fmt::format("the gradient of `{}` differs from finite differences by {:.2e} relative, more than {:.0e}; "
                       "a kink (relu, abs, max) near a parameter does this too: try another --seed",

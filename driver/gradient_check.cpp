@@ -180,7 +180,7 @@ Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_
     while (gradients.args[position].value != made->targets[t] && position + 1 < gradients.args.size()) ++position;
     if (gradients.args[position].value != made->targets[t]) continue;  // a target that is no argument
     const std::vector<double>& gradient = (*exact)[t + 1].data;
-    GradientCheck check{gradients.name_of(made->targets[t]), std::sqrt(dot(gradient, gradient)), 0, 0};
+    GradientCheck check{gradients.name_of(made->targets[t]), std::sqrt(dot(gradient, gradient))};
     for (int n = 0; n < kDirections && !gradient.empty(); ++n) {
       std::vector<double> direction = random_direction(gradient.size(), random);
       double losses[2];
@@ -200,8 +200,12 @@ Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_
       // What rounding of the two losses alone can make of their difference: a gradient that is zero by symmetry (a bias
       // before batch norm, say) shows no more than this.
       double noise = kRoundings * std::numeric_limits<double>::epsilon() * std::abs((*exact)[0].data[0]) / kStep;
-      double error = std::max(0.0, std::abs(numeric - analytic) - noise) / std::max(scale, 1e-300);
-      check.relative_error = std::isfinite(error) ? std::max(check.relative_error, error) : error;
+      double difference = std::abs(numeric - analytic);
+      scale = std::max(scale, 1e-300);
+      check.agrees = check.agrees && difference - noise <= kGradientTolerance * scale;  // false for NaN
+      // A difference within the noise says nothing relative to a gradient that is smaller still.
+      if (difference > noise || scale > noise)
+        check.relative_error = std::max(check.relative_error, difference / scale);
       ++check.directions;
     }
     checks.push_back(std::move(check));

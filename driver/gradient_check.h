@@ -15,6 +15,7 @@ struct GradientCheck {
   double norm = 0;            // of the gradient
   double relative_error = 0;  // worst over the directions tried
   int directions = 0;
+  bool agrees = true;  // within kGradientTolerance, beyond what rounding of the losses explains
 };
 
 // The largest relative error that counts as agreement.  Central differences in f64 with step 1e-5 are exact to about
