@@ -123,6 +123,12 @@ bool Emitter::join(const Term& a, const Term& b, std::string_view symbol, Span s
     Diagnostic& made = session_.error(
         span, fmt::format("shapes do not fit: `{}` {} `{}`", describe(a), symbol, describe(b)), "shape.broadcast");
     note_axes(made, a, b);
+    bool has_one = false;
+    for (const Axis& axis : small) has_one = has_one || (axis.size == 1 && !axis.stretches);
+    if (has_one && !made.rule.empty()) {
+      made.help(
+          {}, "a dimension of size 1 does not stretch by itself; one that a reduction leaves with `keep = true` does");
+    }
     return false;
   }
   joined = large;

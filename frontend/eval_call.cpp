@@ -365,6 +365,7 @@ Term Evaluator::run_layer(const ast::Decl& decl, const FramePtr& frame, std::vec
   Leading leading;
   if (!match_params(decl, frame, args, leading, span) || !decl.body) return {};
   CallGuard guard(*this, frame->what, span);
+  session.calls.back().is_worth_a_note = decl.kind != DeclKind::Model;
   std::string outer_path = emit.path;
   emit.path = path;
   size_t first_new = emit.func().values.size();

@@ -53,7 +53,9 @@ void Session::note_origin(Diagnostic& diagnostic, const Axis& axis) {
   if (!axis.origin.is_known() || is_library(axis.origin) || axis.is_batch()) return;
   std::string size = fmt::format("{}", axis.size);
   std::string value = axis.factors.empty() ? size : fmt::format("{} = {}", size, axis.factors);
-  diagnostic.note(axis.origin, fmt::format("{} comes from `{}`", value, source_text(axis.origin)));
+  std::string text = source_text(axis.origin);
+  diagnostic.note(axis.origin, text == size ? fmt::format("{} is given here", size)
+                                            : fmt::format("{} comes from `{}`", value, text));
 }
 
 Diagnostic& Session::error(Span span, std::string message, std::string rule) {
@@ -73,7 +75,7 @@ Diagnostic& Session::report(Severity severity, Span span, std::string message, s
   Diagnostic& made = severity == Severity::Error ? sink_.error(where, std::move(message), std::move(rule))
                                                  : sink_.warning(where, std::move(message), std::move(rule));
   if (where.begin != span.begin || where.file != span.file) made.note(span, "found in the library here");
-  if (!calls.empty()) {
+  if (!calls.empty() && calls.back().is_worth_a_note) {
     const CallRecord& call = calls.back();
     bool is_inside = call.span.is_known() && call.span.begin <= where.begin && where.end <= call.span.end;
     if (call.span.is_known() && !is_library(call.span) && !is_inside) made.note(call.span, call.what + " is used here");

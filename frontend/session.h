@@ -27,6 +27,7 @@ struct ParamSpec {
 struct CallRecord {
   std::string what;
   Span span;
+  bool is_worth_a_note = true;  // not for models, which are called in one place
 };
 
 class Session {
