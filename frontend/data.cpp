@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <cmath>
 
 #include "frontend/evaluator.h"
@@ -104,12 +106,23 @@ static std::vector<Axis> row_axes(Evaluator& e, const Frame& frame) {
   return e.eval_dims(frame.field->type->dims, e.make_frame(FrameKind::Function, frame.decl));
 }
 
+// Names in the IR have letters, digits and a few marks.
+static std::string plain_name(std::string name) {
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  return name;
+}
+
 // The step's argument that holds this source's raw values, one row each: dtype as the file has it.
 Term Evaluator::source_tensor(const FramePtr& frame, const std::string& name, Attrs attrs, int64_t columns, Span span) {
   const Frame& root = *frame->root;
   std::string format = format_of(*root.decl);
-  bool is_idx = name == "images" || name == "labels";
-  if (is_idx != (format == "idx")) {
+  if (std::find(kFormats.begin(), kFormats.end(), format) == kFormats.end()) return {};  // reported with the block
+  const std::string& source = std::get<std::string>(attrs.at("source"));
+  bool is_idx = source == "images" || source == "labels";
+  std::string_view source_format = is_idx ? "idx" : source == "cols" ? "csv" : "npy";
+  if (source_format != format) {
     session.error(span, fmt::format("data of format `{}` has no `{}`", format, name), "data.source")
         .help({},
               "idx has `images` and `labels`, csv has `cols[0..10]` and `cols[\"name\"]`, npy has files: \"x.npy\"");
@@ -134,10 +147,9 @@ Term Evaluator::source_tensor(const FramePtr& frame, const std::string& name, At
     if (!classes) return {};
     attrs["classes"] = *classes;
   }
-  // A field that is just the source names the input; one that is computed leaves it the source's name.
+  // A field that is just the source names the input; one that is computed puts the source after its own name.
   bool is_direct = root.field->value->span.begin == span.begin && root.field->value->span.end == span.end;
-  std::string input = is_idx || !is_direct ? name : root.field->key.text;
-  if (name.find('.') != std::string::npos && !is_direct) input = root.field->key.text + ".raw";
+  std::string input = is_idx ? name : root.field->key.text + (is_direct ? "" : "." + plain_name(name));
   DType dtype = is_idx ? DType::U8 : is_class ? DType::I32 : DType::F32;
   axes.insert(axes.begin(), emit.fresh_batch_axis());
   Term raw = emit.argument(input, Role::Input, dtype, axes);
@@ -146,6 +158,26 @@ Term Evaluator::source_tensor(const FramePtr& frame, const std::string& name, At
   }
   if (inputs && !raw.is_error()) (*inputs)[input].merge(attrs);
   return raw;
+}
+
+// file("x.npy", test = "xt.npy", valid = "xv.npy")
+Term Evaluator::data_file(const Expr& expr, const FramePtr& frame) {
+  Attrs attrs;
+  for (const ast::Arg& arg : expr.args) {
+    const std::string& name = arg.name.text;
+    bool is_known = name.empty() ? attrs.empty() : name == "test" || name == "valid";
+    if (!is_known || arg.value->kind != ExprKind::String) {
+      session.error(arg.value->span,
+                    "`file` is written `file(\"x.npy\", test = \"x_test.npy\", valid = \"x_valid.npy\")`",
+                    "data.source");
+      return {};
+    }
+    attrs[name.empty() ? "source" : name + "_source"] = arg.value->text;
+  }
+  auto source = attrs.find("source");
+  if (source != attrs.end()) return source_tensor(frame, std::get<std::string>(source->second), attrs, 0, expr.span);
+  session.error(expr.span, "`file` needs the name of a file", "data.source");
+  return {};
 }
 
 // cols[0..10], cols[4], cols["sepal length", "sepal width"]

@@ -80,6 +80,7 @@ Term Evaluator::eval_node(const Expr& expr, const FramePtr& frame, Mode mode) {
     case ExprKind::Binary:
       return eval_binary(expr, frame, mode);
     case ExprKind::Call: {
+      if (frame->kind == FrameKind::Data && expr.parts[0]->text == "file") return data_file(expr, frame);
       if (std::optional<Term> initialiser = find_initialiser(*expr.parts[0], frame)) {
         return apply_init({*initialiser, std::nullopt, &expr.args, frame, {}, expr.span});
       }

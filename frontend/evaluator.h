@@ -171,6 +171,7 @@ class Evaluator {
 
   // Data (data.cpp)
   Term source_tensor(const FramePtr& frame, const std::string& name, Attrs attrs, int64_t columns, Span span);
+  Term data_file(const ast::Expr& expr, const FramePtr& frame);
   Term data_columns(const ast::Expr& expr, const FramePtr& frame);
 
   friend struct CallGuard;

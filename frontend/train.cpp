@@ -187,6 +187,8 @@ class TrainReader {
         if (std::optional<int64_t> count = count_of(entry, i + 1)) attrs["patience"] = *count;
       } else if (word == "keep" && (word_of(entry, i + 1) == "best" || word_of(entry, i + 1) == "last")) {
         attrs["keep"] = word_of(entry, i + 1);
+      } else if (word == "mode" && (word_of(entry, i + 1) == "min" || word_of(entry, i + 1) == "max")) {
+        attrs["mode"] = word_of(entry, i + 1);
       } else {
         return bad_words(entry, kUsage);
       }

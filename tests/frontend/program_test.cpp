@@ -267,3 +267,22 @@ TEST_CASE("initialisers have their mean and spread") {
   check("c.w", 1, 2);
   check("e.w", 3, 2 / std::sqrt(12.0));
 }
+
+TEST_CASE("npy files, columns by name, and fields that calculate") {
+  Module module = compile(
+      "data d = npy(valid = 0.1) { x: f32[2, 2] = file(\"a b.npy\", test = \"t.npy\") / 2; y: class[3] = \"y.npy\" }\n"
+      "model m(x: f32[B,2,2]) = x |> flatten |> dense[3]\n"
+      "train m on d { loss = cross_entropy(m(x), y); optimizer = sgd(lr = 0.1) }");
+  const Record* x = module.find_record("input", "x.a_b_npy");
+  REQUIRE(x != nullptr);
+  CHECK(attr_string(x->attrs, "source") == "a b.npy");
+  CHECK(attr_string(x->attrs, "test_source") == "t.npy");
+  REQUIRE(module.find_record("input", "y") != nullptr);
+  Module table = compile(
+      "data d = csv(\"d.csv\", split_seed = 3) { x: f32[2] = cols[0..2] - cols[\"c\", \"d e\"]; y: class[3] = "
+      "cols[\"kind\"] }\n"
+      "model m(x: f32[B,2]) = x |> dense[3]\n"
+      "train m on d { loss = cross_entropy(m(x), y); optimizer = sgd(lr = 0.1) }");
+  CHECK(table.find_record("input", "x.cols_0_2") != nullptr);
+  CHECK(table.find_record("input", "x.cols_c") != nullptr);
+}
