@@ -32,9 +32,14 @@ const std::vector<ast::Arg>& Evaluator::Call::written() const {
 bool Evaluator::can_nest(Span span) {
   constexpr size_t kMaxCalls = 100;
   constexpr size_t kMaxOps = 1'000'000;  // far above any network that compiles in reasonable time
+  constexpr int64_t kMaxApplied = 2'000'000;
   if (session.calls.size() >= kMaxCalls) {
     session.error(span, fmt::format("calls nest deeper than {} levels; does one contain itself?", kMaxCalls),
                   "call.depth");
+    return false;
+  }
+  if (++applied_ > kMaxApplied) {
+    session.error(span, fmt::format("building the model takes more than {} calls", kMaxApplied), "call.depth");
     return false;
   }
   if (emit.func().ops.size() <= kMaxOps) return true;

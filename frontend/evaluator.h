@@ -181,7 +181,8 @@ class Evaluator {
   std::set<const ast::Decl*> evaluating_;  // constants being computed, to find cycles
   std::map<std::pair<const ast::Decl*, std::vector<uint32_t>>, Term> model_results_;
   std::set<uint32_t> named_values_;
-  int levels_ = 0;  // of eval() now active
+  int64_t applied_ = 0;  // calls so far, so that nested loops over nothing end
+  int levels_ = 0;       // of eval() now active
 };
 
 inline std::string join_path(const std::string& path, const std::string& name) {

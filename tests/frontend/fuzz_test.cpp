@@ -1,6 +1,7 @@
 // No text crashes the compiler: every truncation of the examples, and random changes of their tokens.
 #include <doctest/doctest.h>
 
+#include <cstdlib>
 #include <random>
 
 #include "frontend/parser.h"
@@ -61,7 +62,9 @@ TEST_CASE("random changes of tokens") {
   for (const std::string& text : seeds()) {
     for (const std::string& token : tokens_of(text)) pool.push_back(token);
   }
-  for (int round = 0; round < 600; ++round) {
+  const char* wanted = std::getenv("TARN_FUZZ_ROUNDS");  // more than the few seconds of a normal run
+  const int rounds = wanted ? std::atoi(wanted) : 600;
+  for (int round = 0; round < rounds; ++round) {
     CAPTURE(round);
     std::vector<std::string> tokens = tokens_of(seeds()[random() % seeds().size()]);
     for (uint32_t change = random() % 3 + 1; change > 0; --change) {
@@ -84,6 +87,23 @@ TEST_CASE("random changes of tokens") {
     for (const std::string& token : tokens) text += token;
     try_compile(text);
   }
+}
+
+// Expressions nest in functions, functions in functions: the elaborator's recursion is bounded as a whole.
+TEST_CASE("deep recursion of every kind ends in a message") {
+  std::string chain = "x", power = "x";
+  for (int i = 0; i < 90; ++i) chain = "(" + chain + " + 1)", power += " |> f";
+  try_compile("fn f(x) = if 1 > 0 { g(" + chain + ") } else { x }\nfn g(x) = (" + chain +
+              ") |> f\nmodel m(x: f32[B, 4]) = f(x)\n");
+  try_compile("layer l[N](x) = x |> dense[4] |> l[N + 1]\nmodel m(x: f32[B, 4]) = x |> l[0]\n");
+  try_compile(
+      "layer l[N](x) = x |> for F in 0..1000 { for G in 0..1000 { for H in 0..1000 { relu } } }\n"
+      "model m(x: f32[B, 4]) = x |> l[0]\n");
+  try_compile(
+      "fn same(x) = x\nmodel m(x: f32[B, 4]) = x |> for F in 0..9000 { for G in 0..9000 { same } } |> dense[3]\n");
+  std::string constants = "const c0 = 1\n";
+  for (int i = 1; i < 5000; ++i) constants += "const c" + std::to_string(i) + " = c" + std::to_string(i - 1) + " + 1\n";
+  try_compile(constants + "model m(x: f32[B, 4]) = x |> dense[c4999]\n");
 }
 
 TEST_CASE("random bytes") {
