@@ -75,7 +75,7 @@ class Contestant:
         self.worker = Worker(command, core, log)
         _, _, _, self.loss = self.worker.ask(nets.LOSS_STEP)
         steps, wall, cpu, _ = self.worker.ask(max(16, WARM_STEPS))
-        self.block = max(16, int(block_seconds * steps / min(wall, cpu)))
+        self.block = max(4, int(block_seconds * steps / min(wall, cpu)))
 
     def sample(self, by_cpu_time):
         """(seconds a step, had the core to itself); a few untimed steps bring its data back into the caches."""
@@ -267,7 +267,8 @@ def main():
     parser.add_argument("--nets", nargs="+", choices=nets.NETS, default=list(nets.NETS))
     parser.add_argument("--only", nargs="+", metavar="TEXT", help="contestants whose name holds one of these")
     parser.add_argument("--blocks", type=int, default=30, help="valid samples wanted of each contestant")
-    parser.add_argument("--block-ms", type=float, default=40)
+    parser.add_argument("--block-ms", type=float, default=10,
+                        help="length of a sample; shorter ones find the core free more often")
     parser.add_argument("--cpu-time", action="store_true",
                         help="count CPU seconds, not wall: for a look on a machine that others use too")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)))
