@@ -77,7 +77,33 @@ void KernelEmitter::bind_segment(const LoopPlan& loop, const Segment& segment, V
   bind_tile(loop, segment, base);
 }
 
+// Copies the operand's vectors of this tile, for all steps of the reduction, to the stack.
+void KernelEmitter::pack_panel(const PackPlan& plan) {
+  if (!panel_) {
+    llvm::IRBuilder<> entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
+    panel_ = entry.CreateAlloca(entry.getInt8Ty(), i64(plan.bytes));
+    panel_->setAlignment(llvm::Align(64));
+  }
+  std::vector<Point> copies = points(&facts_.depends[plan.operand]);
+  int64_t step =
+      dimensions_[static_cast<size_t>(vector_dimension())].lanes * dtype_bytes(kernel_.scalars[plan.operand]);
+  counted_loop(i64(0), i64(kernel_.variables[plan.depth].extent), {}, [&](Value* i, const Values&) {
+    Scope scope(*this);
+    auto* number = llvm::dyn_cast<llvm::ConstantInt>(i);
+    bind_serial(plan.depth, number ? Index{nullptr, number->getSExtValue(), 1} : Index{i, 0, 1});
+    Value* row = builder_.CreateMul(i, i64(step * static_cast<int64_t>(copies.size())));
+    for (size_t c = 0; c < copies.size(); ++c) {
+      Value* offset = builder_.CreateAdd(row, i64(static_cast<int64_t>(c) * step));
+      Value* place = builder_.CreateGEP(builder_.getInt8Ty(), panel_, offset);
+      builder_.CreateAlignedStore(evaluate(plan.operand, copies[c]), place, llvm::Align(static_cast<uint64_t>(step)));
+    }
+    return Values{};
+  });
+  packed_ = {plan.operand, plan.depth, panel_};
+}
+
 void KernelEmitter::emit_nest(const NestPlan& plan, const TaskRange* range) {
+  panel_ = nullptr;
   emit_level(plan, 0, range, nullptr);
 }
 
@@ -113,7 +139,9 @@ void KernelEmitter::emit_level(const NestPlan& plan, size_t level, const TaskRan
     counted_loop(begin, end, {}, [&](Value* tile, const Values&) {
       Scope scope(*this);
       bind_segment(loop, segment, tile);
+      if (plan.pack && plan.pack->level == level) pack_panel(*plan.pack);
       emit_level(plan, level + 1, range, builder_.CreateAdd(tile, i64(task)));
+      if (plan.pack && plan.pack->level == level) packed_ = {};
       return Values{};
     });
     task += segment.iterations;

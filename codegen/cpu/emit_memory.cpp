@@ -103,6 +103,65 @@ llvm::Value* KernelEmitter::gather(Value* pointer, Value* offsets, Value* mask, 
   return tag(builder_.CreateMaskedGather(type, pointers, align, mask, llvm::Constant::getNullValue(type)), access);
 }
 
+llvm::Value* KernelEmitter::load_packed(const Point& point) {
+  auto vector = static_cast<size_t>(vector_dimension());
+  DType dtype = kernel_.scalars[packed_.operand];
+  int lanes = dimensions_[vector].lanes;
+  int64_t step = lanes * dtype_bytes(dtype);
+  int64_t row = step * dimensions_[vector].copies;
+  const Index& depth = bindings_[packed_.depth].index;
+  Value* pointer = packed_.pointer;
+  if (depth.dynamic) {
+    pointer = builder_.CreateGEP(builder_.getInt8Ty(), pointer, builder_.CreateMul(depth.dynamic, i64(row)));
+  }
+  pointer = builder_.CreateGEP(builder_.getInt8Ty(), pointer, i64(depth.constant * row + point[vector] * step));
+  return builder_.CreateAlignedLoad(code_.memory_type(dtype, lanes), pointer, llvm::Align(static_cast<uint64_t>(step)));
+}
+
+llvm::Value* KernelEmitter::load_transposed(const Load& load, const FlatAddress& flat, const Point& point) {
+  auto vector = static_cast<size_t>(vector_dimension());
+  const TileDimension& columns = dimensions_[vector];
+  int lanes = columns.lanes;
+  if (active_mask(point, static_cast<int>(vector))) return nullptr;
+  size_t rows = dimensions_.size();
+  for (size_t d = 0; d < dimensions_.size(); ++d) {
+    if (d != vector && dimensions_[d].copies == lanes && flat.stride(dimensions_[d].variable) == 1) rows = d;
+  }
+  if (rows == dimensions_.size()) return nullptr;
+  DType dtype = kernel_.buffers[load.access.buffer].type.dtype;
+  Point first = point;
+  first[rows] = 0;
+  Values block;
+  for (int lane = 0; lane < lanes; ++lane) {
+    FlatAddress shifted = flat;
+    shifted.offset += lane * flat.stride(columns.variable);
+    Address address = simple_address(load.access, shifted, first);
+    block.push_back(tag(builder_.CreateAlignedLoad(code_.memory_type(dtype, lanes), address.pointer,
+                                                   llvm::Align(static_cast<uint64_t>(address.alignment))),
+                        load.access));
+  }
+  // Interleaving the halves of the list log2(lanes) times transposes the block.
+  std::vector<int> low, high;
+  for (int lane = 0; lane < lanes / 2; ++lane) {
+    low.insert(low.end(), {lane, lanes + lane});
+    high.insert(high.end(), {lanes / 2 + lane, lanes + lanes / 2 + lane});
+  }
+  for (int stage = 1; stage < lanes; stage *= 2) {
+    Values next;
+    for (size_t i = 0; i < block.size() / 2; ++i) {
+      next.push_back(builder_.CreateShuffleVector(block[i], block[i + block.size() / 2], low));
+      next.push_back(builder_.CreateShuffleVector(block[i], block[i + block.size() / 2], high));
+    }
+    block = std::move(next);
+  }
+  for (int row = 0; row < lanes; ++row) {
+    Point place = first;
+    place[rows] = row;
+    remember(load.result, place, code_.from_memory(block[static_cast<size_t>(row)], dtype));
+  }
+  return recall(load.result, point);
+}
+
 llvm::Value* KernelEmitter::emit_load(const Load& load, const Point& point) {
   if (!is_simple(load.access)) return load_guarded(load, point);
   DType dtype = kernel_.buffers[load.access.buffer].type.dtype;
@@ -120,6 +179,7 @@ llvm::Value* KernelEmitter::emit_load(const Load& load, const Point& point) {
   llvm::Type* type = code_.memory_type(dtype, lanes);
   Value* value = nullptr;
   if (stride != 1) {
+    if (Value* transposed = load_transposed(load, flat, point)) return transposed;
     value = gather(address.pointer, lane_offsets(stride, lanes), mask, dtype, lanes, load.access);
   } else if (mask) {
     llvm::Constant* zero = llvm::Constant::getNullValue(type);

@@ -252,6 +252,7 @@ llvm::Value* KernelEmitter::compute(ScalarIndex scalar, const Point& point) {
   DType dtype = kernel_.scalars[scalar];
   if (const Constant* node = std::get_if<Constant>(&definition->node)) return code_.constant(node->value, dtype);
   if (const ReadIndex* node = std::get_if<ReadIndex>(&definition->node)) return read_index(node->variable, point);
+  if (packed_.pointer && packed_.operand == scalar) return load_packed(point);
   if (const Load* node = std::get_if<Load>(&definition->node)) return emit_load(*node, point);
   const Compute* node = std::get_if<Compute>(&definition->node);
   TARN_CHECK(node, "scalar %{} of @{} is used before its reduction", scalar, kernel_.name);

@@ -7,6 +7,7 @@
 
 #include <llvm/IR/Function.h>
 #include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/Instructions.h>
 #include <llvm/IR/Module.h>
 
 #include <array>
@@ -105,6 +106,7 @@ class KernelEmitter {
   Values counted_loop(Value* begin, Value* end, const Values& carried, const LoopBody& body);
   void emit_nest(const NestPlan& plan, const TaskRange* range);
   void emit_level(const NestPlan& plan, size_t level, const TaskRange* range, Value* outer_task);
+  void pack_panel(const PackPlan& plan);
   void bind_serial(VariableIndex variable, Index index);
   void bind_tile(const LoopPlan& loop, const Segment& segment, Index base);
   void bind_segment(const LoopPlan& loop, const Segment& segment, Value* tile);
@@ -139,6 +141,9 @@ class KernelEmitter {
   Value* emit_load(const Load& load, const Point& point);
   void emit_store(const Store& store, const Point& point);
   Address simple_address(const Access& access, const FlatAddress& flat, const Point& point);
+  // Fills `point` and all other rows of a block of lanes by lanes elements; null where the block is not whole.
+  Value* load_transposed(const Load& load, const FlatAddress& flat, const Point& point);
+  Value* load_packed(const Point& point);
   Value* load_guarded(const Load& load, const Point& point);
   Value* gather(Value* pointer, Value* offsets, Value* mask, DType dtype, int lanes, const Access& access);
   Value* lane_offsets(int64_t stride, int lanes);
@@ -166,6 +171,15 @@ class KernelEmitter {
   std::vector<VariableIndex> binding_log_;
   std::vector<ScalarIndex> pending_loads_;  // met, from overwritten memory, maybe not done yet
   std::vector<int> use_counts_;             // of each scalar
+
+  // The panel that is packed now; pointer null for none.
+  struct PackedPanel {
+    ScalarIndex operand = 0;
+    VariableIndex depth = 0;
+    Value* pointer = nullptr;  // element [depth][copy][lane]
+  };
+  PackedPanel packed_;
+  llvm::AllocaInst* panel_ = nullptr;  // where panels of this nest are packed
 
   std::vector<bool> is_overwritten_;  // of each buffer: some output lies over it
   std::vector<llvm::MDNode*> own_scope_, other_scopes_;

@@ -11,7 +11,9 @@ namespace tarn {
 
 namespace {
 
-constexpr double kLevelOneBytes = 32 * 1024;   // of a 48 KiB cache, what a panel may fill
+constexpr int64_t kLevelOneBytes = 32 * 1024;  // of a 48 KiB cache, what a panel may fill
+// A packed panel lies on the stack, which may be small in a thread of an embedding program.
+constexpr int64_t kPackedBytes = 128 * 1024;
 constexpr double kLevelTwoBytesPerCycle = 32;  // measured sustained read rate is about this; bench/ceilings
 
 int64_t divide_up(int64_t a, int64_t b) {
@@ -33,7 +35,7 @@ double step_cycles(int rows, int vectors, double depth, int64_t row_tiles, const
   double latency = target.has_fma ? 4 : 4;
   double result = std::max({arithmetic, loads, front_end, latency});
   double panel = depth * vectors * target.vector_bytes;
-  if (panel > kLevelOneBytes && row_tiles > 1) {
+  if (panel > static_cast<double>(kLevelOneBytes) && row_tiles > 1) {
     result = std::max(result, vectors * target.vector_bytes / kLevelTwoBytesPerCycle);
   }
   return result;
@@ -193,12 +195,45 @@ void Planner::tile_product(NestPlan& plan, const Nest& nest, VariableIndex colum
   double columns_outer = column_bytes + row_bytes * static_cast<double>(column_loop.tasks());
   double rows_outer = row_bytes + column_bytes * static_cast<double>(row_loop.tasks());
   if (columns_outer <= rows_outer) {
+    plan.pack = choose_pack(plan, nest, column_loop, row_loop);
     plan.loops.push_back(std::move(column_loop));
     plan.loops.push_back(std::move(row_loop));
   } else {
     plan.loops.push_back(std::move(row_loop));
     plan.loops.push_back(std::move(column_loop));
   }
+}
+
+// Rows of the operand are far apart where the matrix is wide: a panel of it then has a page or a cache set for each
+// row. Worth a copy where many row tiles read it and it does not stay in the level-1 cache anyway.
+std::optional<PackPlan> Planner::choose_pack(const NestPlan& plan, const Nest& nest, const LoopPlan& columns,
+                                             const LoopPlan& rows) const {
+  constexpr int64_t kFarBytes = 1024;
+  if (rows.tasks() < 4) return std::nullopt;
+  const ReduceLoop* reduce = nullptr;
+  for (const Statement& statement : *nest.body) {
+    const ReduceLoop* found = std::get_if<ReduceLoop>(&statement.node);
+    if (found && reduce) return std::nullopt;
+    if (found) reduce = found;
+  }
+  if (!reduce || reduce->kind != ReduceKind::Sum || reduce->variables.size() != 1) return std::nullopt;
+  const Compute* product = std::get_if<Compute>(&facts_.definition[reduce->yield]->node);
+  if (!product || product->op != ScalarOp::Mul) return std::nullopt;
+  VariableIndex depth = reduce->variables[0];
+  int widest = 0;
+  for (const Segment& segment : columns.segments) widest = std::max(widest, segment.copies);
+  for (ScalarIndex operand : product->operands) {
+    const VariableSet& depends = facts_.depends[operand];
+    const Load* load = std::get_if<Load>(&facts_.definition[operand]->node);
+    if (!load || !is_simple(load->access) || depends[rows.variable] || !depends[columns.variable]) continue;
+    FlatAddress address = flat_address(kernel_, load->access);
+    int64_t size = dtype_bytes(kernel_.scalars[operand]);
+    int64_t bytes = extent(depth) * widest * columns.lanes * size;
+    if (address.stride(columns.variable) != 1 || kernel_.scalars[operand] == DType::Bool) continue;
+    if (address.stride(depth) * size < kFarBytes || bytes < kLevelOneBytes / 2 || bytes > kPackedBytes) continue;
+    return PackPlan{operand, depth, plan.loops.size(), bytes};
+  }
+  return std::nullopt;
 }
 
 // No vector over the nest itself.  Where its body is reductions, several results side by side share what they load.
@@ -216,6 +251,26 @@ void Planner::tile_dots(NestPlan& plan, const Nest& nest) const {
   }
 }
 
+// The variable along which loads that are strided over `columns` are contiguous: blocks of both are transposed in
+// registers.
+std::optional<VariableIndex> Planner::transposed_rows(const Nest& nest, VariableIndex columns) const {
+  std::optional<VariableIndex> rows;
+  for (const Statement& statement : *nest.body) {
+    if (std::holds_alternative<ForLoop>(statement.node) || std::holds_alternative<ReduceLoop>(statement.node)) {
+      return std::nullopt;
+    }
+    const Load* load = std::get_if<Load>(&statement.node);
+    if (!load || !is_simple(load->access)) continue;
+    FlatAddress address = flat_address(kernel_, load->access);
+    if (address.stride(columns) == 0 || address.stride(columns) == 1) continue;
+    for (VariableIndex variable : nest.variables) {
+      if (variable != columns && address.stride(variable) == 1) rows = variable;
+    }
+  }
+  if (rows && extent(*rows) < lanes_for(columns)) rows.reset();
+  return rows;
+}
+
 // Vectors over `columns` without rows.
 void Planner::tile_columns(NestPlan& plan, const Nest& nest, VariableIndex columns) const {
   int lanes = lanes_for(columns);
@@ -225,9 +280,14 @@ void Planner::tile_columns(NestPlan& plan, const Nest& nest, VariableIndex colum
                               [](const Statement& s) { return !is_pure(s) && !std::holds_alternative<Store>(s.node); });
   int copies = has_loop || work <= 8 ? 4 : work <= 24 ? 2 : 1;
   if (vectors <= 4 && work <= 60) copies = static_cast<int>(std::max<int64_t>(vectors, 1));
+  std::optional<VariableIndex> rows = transposed_rows(nest, columns);
+  if (rows) copies = 1;
   for (VariableIndex variable : nest.variables) {
-    if (variable != columns) plan.loops.push_back({variable, 1, split(extent(variable), 1, 1, false)});
+    if (variable != columns && variable != rows) {
+      plan.loops.push_back({variable, 1, split(extent(variable), 1, 1, false)});
+    }
   }
+  if (rows) plan.loops.push_back({*rows, 1, split(extent(*rows), 1, lanes, false)});
   plan.loops.push_back({columns, lanes, split(extent(columns), lanes, copies, false)});
 }
 

@@ -30,11 +30,21 @@ struct LoopPlan {
   int64_t tasks() const;  // tiles over all segments
 };
 
+// An operand of a product that is copied, for each tile of columns, to where it is contiguous: all row tiles then read
+// the copy.
+struct PackPlan {
+  ScalarIndex operand = 0;
+  VariableIndex depth = 0;  // of the reduction
+  size_t level = 0;         // the loop over columns
+  int64_t bytes = 0;        // of the largest copy
+};
+
 // A perfect nest of `for` loops, outermost first in the order chosen.
 struct NestPlan {
   std::vector<LoopPlan> loops;
   const Block* body = nullptr;
   double cycles = 0;
+  std::optional<PackPlan> pack;
 };
 
 struct ReducePlan {
@@ -91,6 +101,9 @@ class Planner {
   Reuse find_reuse(const Nest& nest, VariableIndex columns) const;
   bool is_reused(const Block& block, VariableIndex rows, VariableIndex columns, Reuse& reuse, double depth) const;
   void tile_product(NestPlan& plan, const Nest& nest, VariableIndex columns, const Reuse& reuse) const;
+  std::optional<PackPlan> choose_pack(const NestPlan& plan, const Nest& nest, const LoopPlan& columns,
+                                      const LoopPlan& rows) const;
+  std::optional<VariableIndex> transposed_rows(const Nest& nest, VariableIndex columns) const;
   void tile_dots(NestPlan& plan, const Nest& nest) const;
   void tile_columns(NestPlan& plan, const Nest& nest, VariableIndex columns) const;
 
