@@ -25,8 +25,8 @@ struct BuiltinCall {
   std::vector<std::optional<Term>> args;  // by parameter
   std::vector<Term> rest;                 // further positional arguments of a variadic
   const ast::Expr* statics = nullptr;     // `reshape[..]`: the Bracket expression
-  FramePtr statics_frame;
-  FramePtr frame;
+  FramePtr statics_frame = nullptr;
+  FramePtr frame = nullptr;
   Span span;
 };
 

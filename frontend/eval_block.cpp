@@ -150,6 +150,15 @@ Term Evaluator::param_value(const ParamSpec& spec) {
 const ParamSpec* Evaluator::declare(const Stmt& stmt, Role role, std::vector<Axis> axes, const FramePtr& frame) {
   const std::string& name = stmt.names[0].text;
   std::string path = join_path(frame->root->path, name);
+  bool is_known = session.params.count(path) > 0;
+  if (!is_known && role != Role::Slot) {
+    if (session.params_complete) {
+      session.error(stmt.span, fmt::format("`{}` exists in evaluation only, so that nothing trains it", path),
+                    "param.mode");
+      return nullptr;
+    }
+    if (!session.take_name(path, role == Role::Param ? "a parameter" : "a state", stmt.names[0].span)) return nullptr;
+  }
   auto [entry, is_new] = session.params.try_emplace(path);
   ParamSpec& spec = entry->second;
   if (is_new) {

@@ -31,8 +31,8 @@ const std::vector<ast::Arg>& Evaluator::Call::written() const {
 // An endless recursion of layers or functions ends here.
 bool Evaluator::can_nest(Span span) {
   constexpr size_t kMaxCalls = 100;
-  constexpr size_t kMaxOps = 1'000'000;  // far above any network that compiles in reasonable time
-  constexpr int64_t kMaxApplied = 2'000'000;
+  constexpr size_t kMaxOps = 200'000;  // far above any network that compiles in reasonable time
+  constexpr int64_t kMaxApplied = 200'000;
   if (session.calls.size() >= kMaxCalls) {
     session.error(span, fmt::format("calls nest deeper than {} levels; does one contain itself?", kMaxCalls),
                   "call.depth");
@@ -291,7 +291,11 @@ std::string Evaluator::instance_path(const Call& call) {
   if (!call.callee.instance.empty()) return call.callee.instance;
   Frame& parent = *call.frame->root;
   const std::string& kind = call.callee.decl->name.text;
-  if (call.instance.text.empty()) return join_path(parent.path, fmt::format("{}.{}", kind, ++parent.unnamed[kind]));
+  // Layers in a branch of `if training` are counted apart, so that the others are called alike in both modes.
+  std::string unnamed = call.frame->branch + kind;
+  if (call.instance.text.empty()) {
+    return join_path(parent.path, fmt::format("{}.{}", unnamed, ++parent.unnamed[unnamed]));
+  }
   std::string name = call.instance.text + call.frame->loop_suffix;
   if (!parent.instances.insert(name).second) {
     session.error(call.instance.span, fmt::format("`{}` already names another layer here", name), "name.duplicate")

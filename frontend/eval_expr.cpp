@@ -12,12 +12,16 @@ using ast::Expr;
 using ast::ExprKind;
 
 FramePtr Evaluator::make_frame(FrameKind kind, const ast::Decl* decl, FramePtr outer) {
-  auto frame = std::make_shared<Frame>();
+  session.frames.push_back(std::make_shared<Frame>());
+  Frame* frame = session.frames.back().get();
   frame->kind = outer ? outer->kind : kind;
   frame->decl = decl;
-  frame->root = outer ? outer->root : frame.get();
-  if (outer) frame->loop_suffix = outer->loop_suffix;
-  frame->outer = std::move(outer);
+  frame->root = outer ? outer->root : frame;
+  if (outer) {
+    frame->loop_suffix = outer->loop_suffix;
+    frame->branch = outer->branch;
+  }
+  frame->outer = outer;
   return frame;
 }
 
@@ -107,7 +111,7 @@ Term Evaluator::eval_node(const Expr& expr, const FramePtr& frame, Mode mode) {
 }
 
 std::optional<Term> Evaluator::find_local(const std::string& name, const FramePtr& frame) {
-  for (Frame* at = frame.get(); at; at = at->outer.get()) {
+  for (Frame* at = frame; at; at = at->outer) {
     if (auto found = at->names.find(name); found != at->names.end()) return found->second;
     if (!at->data) continue;
     for (const ast::Entry& field : at->data->entries) {
@@ -202,7 +206,7 @@ Term Evaluator::find_global(const std::string& name, Span span, Mode mode) {
 Term Evaluator::unknown_name(const std::string& name, Span span, const FramePtr& frame) {
   std::vector<std::string> candidates = session.declared_names();
   for (const Builtin& builtin : all_builtins()) candidates.push_back(builtin.name);
-  for (Frame* at = frame.get(); at; at = at->outer.get()) {
+  for (Frame* at = frame; at; at = at->outer) {
     for (const auto& [local, term] : at->names) candidates.push_back(local);
     if (!at->data) continue;
     for (const ast::Entry& field : at->data->entries) candidates.push_back(field.key.text);
@@ -355,6 +359,14 @@ std::optional<bool> Evaluator::eval_condition(const Expr& expr, const FramePtr& 
   return std::nullopt;
 }
 
+static bool mentions_training(const Expr& expr) {
+  if (expr.kind == ExprKind::Name) return expr.text == "training";
+  for (const ast::ExprPtr& part : expr.parts) {
+    if (mentions_training(*part)) return true;
+  }
+  return false;
+}
+
 Term Evaluator::eval_if(const Expr& expr, const FramePtr& frame) {
   std::optional<bool> condition = eval_condition(*expr.parts[0], frame);
   if (!condition) return {};
@@ -362,7 +374,9 @@ Term Evaluator::eval_if(const Expr& expr, const FramePtr& frame) {
   nothing.kind = TermKind::Tuple;
   const ast::Block* block = *condition ? expr.body.get() : expr.otherwise.get();
   if (!block) return nothing;
-  return run_block(*block, make_frame(frame->kind, frame->decl, frame)).value;
+  FramePtr inner = make_frame(frame->kind, frame->decl, frame);
+  if (mentions_training(*expr.parts[0])) inner->branch = emit.training ? "training." : "evaluation.";
+  return run_block(*block, inner).value;
 }
 
 // What `normal_like` of `normal_like[..]` stands for while a parameter gets its first value.

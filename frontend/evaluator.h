@@ -19,10 +19,11 @@ enum class FrameKind : uint8_t { Layer, Function, Init, Schedule, Optimizer, Tra
 // The names of one declaration being elaborated, or of a block inside it.
 struct Frame {
   FrameKind kind = FrameKind::Function;
-  FramePtr outer;  // enclosing block's frame; null at a declaration
+  FramePtr outer = nullptr;  // enclosing block's frame; null at a declaration
   Frame* root = nullptr;
   std::map<std::string, Term> names;
   std::string loop_suffix;  // ".2" in the second round of a `for`
+  std::string branch;       // "training." or "evaluation." in a branch of `if training`
 
   // Of a declaration's frame:
   const ast::Decl* decl = nullptr;
@@ -74,7 +75,7 @@ class Evaluator {
     Term callee;
     std::optional<Term> piped;
     const std::vector<ast::Arg>* args = nullptr;
-    FramePtr frame;  // of the caller
+    FramePtr frame = nullptr;  // of the caller
     ast::Name instance;
     Span span;
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
+#include <set>
 
 #include "frontend/check_names.h"
 #include "frontend/data.h"
@@ -31,11 +31,13 @@ class ProgramBuilder {
   std::optional<Module> build() {
     check_names(session_);
     choose();
+    take_names();
     bool can_elaborate = model_ && (!train_ || (spec_.loss && spec_.data));
     if (!can_elaborate) return std::nullopt;
     module_.name = model_->name.text;
     Func& init = add_func("init");  // filled last, when all slots are known
     discover();
+    session_.params_complete = true;
     if (session_.has_errors()) return std::nullopt;
     if (train_) {
       build_train_step(add_func("train_step"));
@@ -62,6 +64,7 @@ class ProgramBuilder {
   const Decl* choose_train();
   const Decl* choose_model();
   void check_data(Evaluator& evaluator);
+  void take_names();
 
   // Entry points
   void discover();
@@ -169,6 +172,30 @@ void ProgramBuilder::choose() {
     if (entry.value) collect_models(*entry.value, session_, models);
   }
   prefix_models_ = models.size() > 1;
+}
+
+// The names of the step's arguments and results, which parameters may not have either.
+void ProgramBuilder::take_names() {
+  for (const char* name : {"step", "seed", "count", "total_steps", "epoch", "loss", "output"}) {
+    session_.take_name(name, "a number of the program", {});
+  }
+  for (const auto& decl : session_.user_file().decls) {
+    if (decl->kind == DeclKind::Hyper) session_.take_name(decl->name.text, "a hyper", decl->name.span);
+  }
+  for (const ast::Entry* metric : spec_.metrics) {
+    session_.take_name(metric->names[0].text, "a metric", metric->names[0].span);
+  }
+  if (spec_.data) {
+    std::set<std::string> fields;  // one that is declared twice is reported elsewhere
+    for (const ast::Entry& field : spec_.data->entries) {
+      if (fields.insert(field.key.text).second) session_.take_name(field.key.text, "a data field", field.key.span);
+    }
+    for (const char* name : {"images", "labels"}) {
+      if (!fields.count(name)) session_.take_name(name, "a file of the data", spec_.data->name.span);
+    }
+  } else if (model_) {
+    for (const ast::Param& param : model_->params) session_.take_name(param.name.text, "an input", param.name.span);
+  }
 }
 
 // Fields that the objective does not read are checked too.

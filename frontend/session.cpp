@@ -41,6 +41,16 @@ std::vector<std::string> Session::declared_names() const {
   return names;
 }
 
+bool Session::take_name(const std::string& name, const std::string& what, Span span) {
+  auto [entry, is_new] = taken.emplace(name, std::pair{what, span});
+  if (is_new) return true;
+  const auto& [other, place] = entry->second;
+  Diagnostic& made =
+      error(span, fmt::format("`{}` cannot name {}: {} is called so", name, what, other), "name.duplicate");
+  if (!made.rule.empty() && place.is_known()) made.note(place, "here");
+  return false;
+}
+
 std::string Session::source_text(Span span) const {
   constexpr size_t kMaxShown = 40;
   if (!span.is_known()) return "";

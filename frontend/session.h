@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,9 +19,9 @@ struct ParamSpec {
   Role role = Role::Param;
   std::vector<Axis> axes;
   const ast::Expr* init = nullptr;
-  FramePtr frame;  // where `init` is evaluated
-  Span declared;   // the `param` statement
-  Span used;       // the user's expression that made its layer
+  FramePtr frame = nullptr;  // where `init` is evaluated
+  Span declared;             // the `param` statement
+  Span used;                 // the user's expression that made its layer
 };
 
 // One call being elaborated, for notes: "in `block.1`, made here".
@@ -61,8 +62,14 @@ class Session {
   Span user_span;                 // the innermost expression of the user's file being elaborated
   std::vector<CallRecord> calls;  // outermost first
   std::map<std::string, ParamSpec> params;
-  std::vector<std::string> param_order;  // paths, as found
-  uint32_t next_identity = 1;            // of axes
+  std::vector<std::string> param_order;        // paths, as found
+  std::vector<std::shared_ptr<Frame>> frames;  // owns them
+  bool params_complete = false;                // all of training are found: what comes now is in evaluation only
+  // Names of arguments and results that are given away: what has them, and where.
+  std::map<std::string, std::pair<std::string, Span>> taken;
+  // Gives the name to `what`, or reports that something else has it.
+  bool take_name(const std::string& name, const std::string& what, Span span);
+  uint32_t next_identity = 1;  // of axes
 
  private:
   Diagnostic& report(Severity severity, Span span, std::string message, std::string rule);

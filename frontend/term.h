@@ -12,7 +12,7 @@ namespace tarn {
 
 struct Frame;
 struct Builtin;
-using FramePtr = std::shared_ptr<Frame>;
+using FramePtr = Frame*;  // the Session owns all frames: values in them refer back to them
 
 // One dimension of a tensor, with what is known about where it comes from.
 struct Axis {
@@ -66,8 +66,8 @@ struct Term {
   const ast::Decl* decl = nullptr;
   const Builtin* builtin = nullptr;
   const ast::Expr* expr = nullptr;
-  FramePtr frame;        // Closure: where to evaluate; Callable: its static arguments, bound
-  std::string instance;  // path of a `use` instance
+  FramePtr frame = nullptr;  // Closure: where to evaluate; Callable: its static arguments, bound
+  std::string instance;      // path of a `use` instance
 
   bool is_error() const { return kind == TermKind::Error; }
   bool is_tensor() const { return kind == TermKind::Tensor; }

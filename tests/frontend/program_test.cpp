@@ -90,6 +90,15 @@ TEST_CASE("parameter paths are binding paths") {
   CHECK(paths_of(module, Role::Param) == expected);
 }
 
+TEST_CASE("a branch of training only does not shift the names of other layers") {
+  Module module =
+      compile(std::string(kData) +
+              "model m(x: f32[B,4]) { let h = if training { x |> dense[4] } else { x }\n return h |> dense[3] }\n"
+              "train m on d { loss = cross_entropy(m(x), y); optimizer = sgd(lr = 0.1) }");
+  CHECK(paths_of(module, Role::Param) ==
+        std::vector<std::string>{"training.dense.1.w", "training.dense.1.b", "dense.1.w", "dense.1.b"});
+}
+
 TEST_CASE("const, -D, --batch and models without training") {
   FrontendOptions options;
   options.defines["H"] = "9";
