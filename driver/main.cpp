@@ -129,5 +129,11 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? tarn::kExitOk : tarn::kExitUsage;  // CLI11 has exit codes of its own
   }
-  return tarn::dispatch(app, line);
+  // Nothing of ours throws; what a library still may (no memory, say) ends like any other fault of the compiler.
+  try {
+    return tarn::dispatch(app, line);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "tarn: internal error: {}\n", error.what());
+    return tarn::kExitInternal;
+  }
 }

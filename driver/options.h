@@ -12,6 +12,7 @@ namespace tarn {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitDiagnostics = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitInternal = 70;
 
 // Options of every command that compiles.
 struct CompileOptions {

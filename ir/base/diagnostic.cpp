@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <numeric>
+#include <utility>
 
 namespace tarn {
 
@@ -108,12 +108,22 @@ static void append_one(std::string& out, const Diagnostic& diagnostic, const Sou
   for (const Diagnostic& note : diagnostic.notes) append_one(out, note, sources, options);
 }
 
+// A reader goes through the file once; what has no place comes last.
+static std::vector<const Diagnostic*> in_text_order(const DiagnosticSink& sink) {
+  std::vector<const Diagnostic*> order;
+  for (const Diagnostic& diagnostic : sink.all()) order.push_back(&diagnostic);
+  std::stable_sort(order.begin(), order.end(), [](const Diagnostic* a, const Diagnostic* b) {
+    return std::pair(a->span.file, a->span.begin) < std::pair(b->span.file, b->span.begin);
+  });
+  return order;
+}
+
 std::string render_text(const DiagnosticSink& sink, const SourceManager& sources, const RenderOptions& options) {
   std::string out;
   size_t errors = 0;
-  for (const Diagnostic& diagnostic : sink.all()) {
-    if (diagnostic.severity == Severity::Error && ++errors > options.limit) continue;
-    append_one(out, diagnostic, sources, options);
+  for (const Diagnostic* diagnostic : in_text_order(sink)) {
+    if (diagnostic->severity == Severity::Error && ++errors > options.limit) continue;
+    append_one(out, *diagnostic, sources, options);
   }
   if (errors > options.limit) out += fmt::format("tarn: {} more errors not shown\n", errors - options.limit);
   return out;
@@ -138,8 +148,8 @@ static nlohmann::ordered_json to_json(const Diagnostic& diagnostic, const Source
 
 std::string render_json(const DiagnosticSink& sink, const SourceManager& sources) {
   std::string out;
-  for (const Diagnostic& diagnostic : sink.all()) {
-    out += to_json(diagnostic, sources).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  for (const Diagnostic* diagnostic : in_text_order(sink)) {
+    out += to_json(*diagnostic, sources).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   }
   return out;
 }

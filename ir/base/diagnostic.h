@@ -50,10 +50,11 @@ struct RenderOptions {
   size_t limit = 20;  // errors shown before "N more errors"
 };
 
-// file:line:col: error: message [rule], the source line, carets under the span, then notes.
+// file:line:col: error: message [rule], the source line, carets under the span, then notes; in the order of the text.
 std::string render_text(const DiagnosticSink& sink, const SourceManager& sources, const RenderOptions& options);
 
-// One JSON object a line: severity, file, line, column, end_line, end_column, message, rule, notes.
+// One JSON object a line: severity, file, line, column, end_line, end_column, message, rule, notes; in the order of the
+// text.
 std::string render_json(const DiagnosticSink& sink, const SourceManager& sources);
 
 // The candidate nearest to `word` by edit distance, or "" if none is near (for did-you-mean).
