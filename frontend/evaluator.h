@@ -118,6 +118,14 @@ class Evaluator {
 
   // Expressions (eval_expr.cpp)
   Term eval_node(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  Term eval_unary(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  Term eval_binary(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  Term eval_list(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  Term eval_range(const ast::Expr& expr, const FramePtr& frame);
+  Term eval_if(const ast::Expr& expr, const FramePtr& frame);
+  std::optional<bool> eval_condition(const ast::Expr& expr, const FramePtr& frame);
+
+  // Names (eval_name.cpp)
   Term eval_name(const ast::Expr& expr, const FramePtr& frame, Mode mode);
   std::optional<Term> find_local(const std::string& name, const FramePtr& frame);
   Term find_global(const std::string& name, Span span, Mode mode);
@@ -125,36 +133,36 @@ class Evaluator {
   Term unknown_name(const std::string& name, Span span, const FramePtr& frame);
   Term eval_const(const ast::Decl& decl);
   Term eval_hyper(const ast::Decl& decl, Span span, Mode mode);
-  Term eval_unary(const ast::Expr& expr, const FramePtr& frame, Mode mode);
-  Term eval_binary(const ast::Expr& expr, const FramePtr& frame, Mode mode);
-  Term eval_list(const ast::Expr& expr, const FramePtr& frame, Mode mode);
-  Term eval_range(const ast::Expr& expr, const FramePtr& frame);
-  Term eval_if(const ast::Expr& expr, const FramePtr& frame);
+
+  // Brackets (eval_index.cpp)
   Term eval_bracket(const ast::Expr& expr, const FramePtr& frame, Mode mode);
-  std::optional<Term> find_initialiser(const ast::Expr& expr, const FramePtr& frame);
   Term eval_index(const Term& base, const ast::Expr& expr, const FramePtr& frame);
-  std::optional<bool> eval_condition(const ast::Expr& expr, const FramePtr& frame);
 
   // Pipes and calls (eval_call.cpp)
   Term eval_pipe(const ast::Expr& expr, const FramePtr& frame);
   Term run_stage(const ast::Expr& stage, Term input, const FramePtr& frame);
   Term run_for(const ast::Expr& stage, Term input, const FramePtr& frame);
+  bool can_nest(Span span);
   Term apply_layer(const Call& call);
   Term apply_function(const Call& call);
-  Term apply_schedule(const Call& call);
-  Term apply_init(const Call& call);
-  Term apply_builtin(const Call& call);
   Term run_layer(const ast::Decl& decl, const FramePtr& frame, std::vector<Term> args, const std::string& path,
                  Span span);
+  bool match_params(const ast::Decl& decl, const FramePtr& frame, std::vector<Term>& args, Leading& leading, Span span);
   std::string instance_path(const Call& call);
+
+  // Arguments (call_args.cpp)
   bool bind_args(const ast::Decl& decl, const Call& call, const FramePtr& inner, std::vector<Term>& values);
   bool fill_statics(const ast::Decl& decl, const FramePtr& inner, Span span);
-  bool match_params(const ast::Decl& decl, const FramePtr& frame, std::vector<Term>& args, Leading& leading, Span span);
   Term eval_arg(const ast::Param& param, const ast::Expr& value, const FramePtr& frame);
-  bool is_initialiser(const ast::Expr& expr, const FramePtr& frame);
-  Term eval_static_arg(const ast::Expr& expr, const FramePtr& frame);
+
+  // Builtins, schedules, initialisers (call_builtin.cpp, eval_schedule.cpp, eval_init.cpp)
+  Term apply_builtin(const Call& call);
+  Term apply_schedule(const Call& call);
   Term eval_then(const ast::Expr& expr, size_t first, const FramePtr& frame, const Term& step, const Term& total);
-  bool can_nest(Span span);
+  Term apply_init(const Call& call);
+  bool is_initialiser(const ast::Expr& expr, const FramePtr& frame);
+  std::optional<Term> find_initialiser(const ast::Expr& expr, const FramePtr& frame);
+  Term eval_static_arg(const ast::Expr& expr, const FramePtr& frame);
 
   // Types (eval_type.cpp)
   bool match_element(const ast::TypeExpr& type, Term& value, const FramePtr& frame, const std::string& what,
@@ -162,7 +170,7 @@ class Evaluator {
   bool match_dim(const ast::Expr& dim, Axis& axis, const FramePtr& frame, const std::string& what,
                  const std::string& clause, const std::string& rule, Span span);
 
-  // Statements (eval_block.cpp)
+  // Statements (eval_block.cpp, eval_param.cpp)
   bool run_stmt(const ast::Stmt& stmt, const FramePtr& frame, Flow& flow);
   void run_param(const ast::Stmt& stmt, const FramePtr& frame);
   void run_update(const ast::Stmt& stmt, const FramePtr& frame);
@@ -175,7 +183,6 @@ class Evaluator {
   Term data_file(const ast::Expr& expr, const FramePtr& frame);
   Term data_columns(const ast::Expr& expr, const FramePtr& frame);
 
-  friend struct CallGuard;
   std::optional<InitContext> init_;
   std::optional<ScheduleContext> schedule_;
   std::map<const ast::Decl*, Term> constants_;

@@ -1,0 +1,124 @@
+// f[..]: static arguments and indices; and lists of dimensions such as `over = [H, W]`.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "frontend/evaluator.h"
+
+namespace tarn {
+
+using ast::Expr;
+using ast::ExprKind;
+
+// f[..]: static arguments of what can be called, columns of a table, or an index into a tensor.
+Term Evaluator::eval_bracket(const Expr& expr, const FramePtr& frame, Mode mode) {
+  const Expr& base_expr = *expr.parts[0];
+  if (std::optional<Term> initialiser = find_initialiser(base_expr, frame)) {
+    return apply_init({*initialiser, std::nullopt, &expr.args, frame, {}, expr.span});
+  }
+  Term base = eval(base_expr, frame, mode);
+  if (base.is_error()) return {};
+  if (base.kind == TermKind::Columns) return data_columns(expr, frame);
+  if (base.is_tensor()) return eval_index(base, expr, frame);
+  bool takes_statics = base.kind == TermKind::Callable && !base.frame && base.instance.empty() &&
+                       (base.decl || base.builtin->has_statics);
+  if (!takes_statics) {
+    session.error(expr.span, fmt::format("{} takes no arguments in `[..]`", describe(base)), "call.kind");
+    return {};
+  }
+  if (base.builtin) {
+    base.expr = &expr;
+    base.frame = frame;
+    return base;
+  }
+  auto holder = make_frame(FrameKind::Function, base.decl);
+  if (!bind_static_args(*base.decl, expr.args, frame, holder->names, expr.span)) return {};
+  base.frame = holder;
+  return base;
+}
+
+Term Evaluator::eval_index(const Term& base, const Expr& expr, const FramePtr& frame) {
+  size_t axis = 0, dropped = 0;
+  Term result = base;
+  size_t explicit_args = 0;
+  for (const ast::Arg& arg : expr.args) explicit_args += arg.value->kind != ExprKind::Ellipsis;
+  if (explicit_args > base.axes.size() || base.weak) {
+    session.error(
+        expr.span,
+        fmt::format("`{}` has {} dimensions, but {} are indexed", describe(base), base.axes.size(), explicit_args),
+        "index.rank");
+    return {};
+  }
+  for (const ast::Arg& arg : expr.args) {
+    if (result.is_error()) return {};
+    const Expr& index = *arg.value;
+    if (index.kind == ExprKind::Ellipsis) {
+      axis += base.axes.size() - explicit_args;
+    } else if (index.kind == ExprKind::Range) {
+      Term begin = eval_static(*index.parts[0], frame), end = eval_static(*index.parts[1], frame);
+      if (begin.is_error() || end.is_error()) return {};
+      result = emit.slice(result, axis - dropped, begin.integer, end.integer, index.span);
+      ++axis;
+    } else {
+      Term place = eval_static(index, frame);
+      if (place.is_error()) return {};
+      if (place.kind != TermKind::Integer) {
+        session.error(index.span, fmt::format("an index is an integer, but this is {}", describe(place)),
+                      "index.range");
+        return {};
+      }
+      result = emit.slice(result, axis - dropped, place.integer, place.integer + 1, index.span);
+      if (!result.is_error()) result = emit.drop_axis(result, axis - dropped, index.span);
+      ++dropped;
+      ++axis;
+    }
+  }
+  return result;
+}
+
+Term Evaluator::eval_axes(const Expr& expr, const FramePtr& frame) {
+  auto one = [&](const Expr& item) -> Term {
+    if (item.kind != ExprKind::Name) return eval_static(item, frame);
+    std::optional<Term> local = find_local(item.text, frame);
+    if (local && !local->is_dimension) return *local;
+    return text_term(item.text);
+  };
+  if (expr.kind != ExprKind::List) return one(expr);
+  Term list;
+  list.kind = TermKind::List;
+  for (const ast::ExprPtr& part : expr.parts) list.items.push_back(one(*part));
+  return list;
+}
+
+std::optional<std::vector<size_t>> Evaluator::find_axes(const Term& x, const Term& axes, Span span) {
+  std::vector<size_t> places;
+  if (axes.is_error() || x.is_error()) return std::nullopt;
+  if (axes.kind == TermKind::Text && axes.text == "all") {
+    for (size_t i = 0; i < x.axes.size(); ++i) places.push_back(i);
+    return places;
+  }
+  for (const Term& item : axes.kind == TermKind::List ? axes.items : std::vector<Term>{axes}) {
+    int64_t rank = static_cast<int64_t>(x.axes.size()), place = -1;
+    if (item.kind == TermKind::Integer && item.integer < rank)
+      place = item.integer < 0 ? item.integer + rank : item.integer;
+    for (int64_t i = rank - 1; i >= 0 && item.kind == TermKind::Text; --i) {
+      if (x.axes[static_cast<size_t>(i)].name == item.text) place = i;
+    }
+    if (place < 0 || std::find(places.begin(), places.end(), static_cast<size_t>(place)) != places.end()) {
+      std::string names;
+      for (const Axis& axis : x.axes)
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", axis.name.empty() ? "_" : axis.name);
+      session.error(
+          span,
+          fmt::format("`{}` has no {}dimension {}; its dimensions are [{}]", describe(x), place < 0 ? "" : "second ",
+                      item.kind == TermKind::Text ? item.text : describe(item), names),
+          "reduce.axis");
+      return std::nullopt;
+    }
+    places.push_back(static_cast<size_t>(place));
+  }
+  std::sort(places.begin(), places.end());
+  return places;
+}
+
+}  // namespace tarn

@@ -1,0 +1,75 @@
+// Builds the module: what the parts in program.cpp, program_choice.cpp and program_step.cpp share.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "frontend/optimizer.h"
+#include "frontend/train.h"
+
+namespace tarn {
+
+struct Objective {
+  Term loss;
+  std::vector<std::pair<std::string, Term>> metrics;
+};
+
+class ProgramBuilder {
+ public:
+  explicit ProgramBuilder(Session& session) : session_(session) {}
+
+  std::optional<Module> build();
+
+ private:
+  Func& add_func(const char* name) {
+    module_.funcs.emplace_back();
+    module_.funcs.back().name = name;
+    return module_.funcs.back();
+  }
+
+  // What is built: program_choice.cpp
+  void choose();
+  const ast::Decl* choose_train();
+  const ast::Decl* choose_model();
+  void check_data(Evaluator& evaluator);
+  void take_names();
+
+  // Entry points: discovery, @init and @predict in program.cpp, the steps in program_step.cpp
+  void discover();
+  Objective evaluate(Evaluator& evaluator);
+  Term scalar_result(Evaluator& evaluator, const ast::Entry& entry, const FramePtr& frame, const char* rule);
+  void build_train_step(Func& func);
+  void check_reach(const std::vector<std::string>& paths, const std::vector<bool>& reached);
+  void build_eval_step(Func& func);
+  void build_predict(Func& func);
+  const ast::Entry* find_field(const std::string& name) const;
+  std::optional<Term> plain_input(Evaluator& evaluator, const ast::Param& param);
+  void build_init(Func& func);
+  void add_objective(Emitter& emit, Objective& objective);
+  void add_records();
+  void check_defines();
+
+  Evaluator make_evaluator(Emitter& emit, bool discovering) {
+    Evaluator evaluator(session_, emit, discovering);
+    evaluator.prefix_models = prefix_models_;
+    evaluator.inputs = discovering ? nullptr : &inputs_;
+    return evaluator;
+  }
+
+  Session& session_;
+  Module module_;
+  const ast::Decl* train_ = nullptr;
+  const ast::Decl* model_ = nullptr;
+  TrainSpec spec_;
+  Attrs data_attrs_;
+  int64_t batch_ = 1;
+  bool prefix_models_ = false;
+  std::map<std::string, Attrs> inputs_;
+};
+
+// Inputs last, the others by role.
+void sort_arguments(Func& func);
+
+}  // namespace tarn
