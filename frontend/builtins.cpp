@@ -87,8 +87,18 @@ static Term run_select(Evaluator& e, BuiltinCall& call) {
   return e.emit.select(*call.args[0], *call.args[1], *call.args[2], call.span);
 }
 
+// f32(x), f64(x), i32(x), i64(x), bool(x)
+static Term run_cast(Evaluator& e, BuiltinCall& call) {
+  return e.emit.cast(*call.args[0], *dtype_from_name(call.builtin->name), call.span);
+}
+
+// The float type of the declaration around it.
 static Term run_float(Evaluator& e, BuiltinCall& call) {
-  return e.emit.to_float(*call.args[0], call.span);
+  return e.emit.to_float(*call.args[0], call.span, call.frame->root->float_type.value_or(DType::F32));
+}
+
+static Term run_floor_div(Evaluator& e, BuiltinCall& call) {
+  return e.emit.floor_div(*call.args[0], *call.args[1], call.span);
 }
 static Term run_one_hot(Evaluator& e, BuiltinCall& call) {
   return e.emit.one_hot(*call.args[0], call.span);
@@ -142,7 +152,10 @@ static Term run_concat(Evaluator& e, BuiltinCall& call) {
   std::vector<Term> parts = {*call.args[0]};
   parts.insert(parts.end(), call.rest.begin(), call.rest.end());
   for (const Term& part : parts) {
-    if (part.is_tensor() && !part.weak && part.classes == 0) continue;
+    bool is_joinable = part.is_tensor() && !part.weak && part.classes == 0 && part.dtype != DType::Bool;
+    if (is_joinable && part.dtype == parts[0].dtype) continue;
+    if (is_joinable) e.emit.agree(parts[0], part, "concat", call.span);
+    if (is_joinable) return {};
     e.session.error(call.span, fmt::format("`concat` joins tensors, but one of its arguments is {}", describe(part)),
                     "concat.C1");
     return {};
@@ -180,7 +193,11 @@ static Term run_einsum(Evaluator& e, BuiltinCall& call) {
   std::vector<Term> operands = {*call.args[1]};
   if (call.args[2]) operands.push_back(*call.args[2]);
   for (const Term& operand : operands) {
-    if (operand.is_tensor() && !operand.weak) continue;
+    if (!e.emit.is_float_operand(operand, "einsum", call.span)) return {};
+    if (operand.is_tensor() && !operand.weak) {
+      if (!e.emit.agree(operands[0], operand, "einsum", call.span)) return {};
+      continue;
+    }
     e.session.error(call.span, fmt::format("`einsum` multiplies tensors, but one of them is {}", describe(operand)),
                     "type.mismatch");
     return {};
@@ -195,7 +212,7 @@ static Term run_grad(Evaluator& e, BuiltinCall& call) {
   bool is_scalar = loss.is_tensor() && loss.axes.empty() && is_float(loss.dtype) && !loss.weak;
   if (!is_scalar || !x.is_tensor() || !is_float(x.dtype)) {
     e.session.error(call.span,
-                    fmt::format("`grad(loss, x)` takes a scalar f32[] and a tensor of f32, but these are {} and {}",
+                    fmt::format("`grad(loss, x)` takes a scalar and a tensor of floats, but these are {} and {}",
                                 describe(loss), describe(x)),
                     "grad.C1");
     return {};
@@ -242,7 +259,8 @@ static Term run_random_like(Evaluator& e, BuiltinCall& call) {
   Frame& root = *call.frame->root;
   int draw = ++root.unnamed["random_like"];
   std::string stream = join_path(root.path, draw == 1 ? "random" : fmt::format("random.{}", draw));
-  return e.emit.random_uniform(x.axes, stream, false);
+  Term drawn = e.emit.random_uniform(x.axes, stream, false);
+  return is_float(x.dtype) ? e.emit.cast(drawn, x.dtype, call.span) : drawn;
 }
 
 static Term run_uniform(Evaluator& e, BuiltinCall& call) {
@@ -310,7 +328,11 @@ static std::vector<Builtin> make_builtins() {
   table.push_back({"argmax", {x, over}, run_argmax, "index of the greatest, as a class label"});
   table.push_back({"pow", {x, {"y"}}, run_pow, "x^y"});
   table.push_back({"select", {{"condition"}, x, {"y"}}, run_select, "x where the condition holds, else y"});
-  table.push_back({"float", {x}, run_float, "labels, truth values and integers as f32"});
+  table.push_back({"float", {x}, run_float, "labels, truth values and integers as floats"});
+  for (const char* name : {"f32", "f64", "i32", "i64", "bool"}) {
+    table.push_back({name, {x}, run_cast, "x converted to this element type"});
+  }
+  table.push_back({"floor_div", {x, {"y"}}, run_floor_div, "x / y, rounded down"});
   table.push_back({"one_hot", {x}, run_one_hot, "labels [..] -> bool [.., classes]"});
   table.push_back({"flatten", {x}, run_flatten, "[A, ..] -> [A, product of the others]"});
   table.push_back({"reshape", {x}, run_reshape, "the same elements in other sizes", false, true});

@@ -142,22 +142,26 @@ Term Evaluator::source_tensor(const FramePtr& frame, const std::string& name, At
     if (!made.rule.empty()) made.note(root.field->type->span, "the type is given here");
     return {};
   }
+  int64_t label_classes = 0;
   if (is_class) {
     std::optional<int64_t> classes = eval_size(*root.field->type->classes, make_frame(FrameKind::Function, root.decl));
     if (!classes) return {};
     attrs["classes"] = *classes;
+    label_classes = *classes;
   }
   // A field that is just the source names the input; one that is computed puts the source after its own name.
   bool is_direct = root.field->value->span.begin == span.begin && root.field->value->span.end == span.end;
   std::string input = is_idx ? name : root.field->key.text + (is_direct ? "" : "." + plain_name(name));
-  DType dtype = is_idx ? DType::U8 : is_class ? DType::I32 : DType::F32;
+  std::optional<DType> declared = dtype_from_name(root.field->type->element.text);
+  DType dtype = is_idx ? DType::U8 : is_class ? DType::I32 : declared.value_or(DType::F32);
   axes.insert(axes.begin(), emit.fresh_batch_axis());
   Term raw = emit.argument(input, Role::Input, dtype, axes);
   if (raw.shape() != shape_of(axes)) {
     raw = emit.reshape(raw, axes, span);
   }
   if (inputs && !raw.is_error()) (*inputs)[input].merge(attrs);
-  return raw;
+  raw.classes = label_classes;
+  return is_class || raw.is_error() ? raw : emit.cast(raw, declared.value_or(DType::F32), span);
 }
 
 // file("x.npy", test = "xt.npy", valid = "xv.npy")
@@ -217,11 +221,12 @@ Term Evaluator::data_field(const ast::Decl& data, const ast::Entry& field) {
   FramePtr frame = make_frame(FrameKind::Data, &data);
   frame->field = &field;
   const std::string& element = field.type->element.text;
-  if (element != "f32" && element != "class") {
-    std::string nearest = nearest_name(element, {"f32", "class"});
+  std::optional<DType> declared = dtype_from_name(element);
+  if (element != "class" && (!declared || declared == DType::U8)) {
+    std::string nearest = nearest_name(element, {"f32", "f64", "i32", "i64", "bool", "class"});
     session.error(field.type->element.span,
-                  fmt::format("a data field is f32[..] or class[..], not `{}`{}", element,
-                              nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
+                  fmt::format("a data field is f32[..], f64[..], i32[..], i64[..], bool[..] or class[..], not `{}`{}",
+                              element, nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
                   "type.unknown");
     return {};
   }
@@ -232,7 +237,8 @@ Term Evaluator::data_field(const ast::Decl& data, const ast::Entry& field) {
   if (value.is_error()) return {};
   std::vector<Axis> axes = row_axes(*this, *frame);
   axes.insert(axes.begin(), emit.fresh_batch_axis());
-  if (!value.is_tensor() || value.weak || value.shape() != shape_of(axes)) {
+  bool is_typed = !declared || value.dtype == *declared;
+  if (!value.is_tensor() || value.weak || value.shape() != shape_of(axes) || !is_typed) {
     session.error(field.value->span,
                   fmt::format("`{}` is declared as `{}` for each row, but its value is `{}`", field.key.text,
                               print_type(*field.type), describe(value)),
@@ -240,10 +246,7 @@ Term Evaluator::data_field(const ast::Decl& data, const ast::Entry& field) {
     return {};
   }
   for (size_t i = 0; i < axes.size(); ++i) axes[i].identity = value.axes[i].identity;
-  if (element == "f32") {
-    Term number = emit.to_float(value, field.span);
-    return number.is_error() ? number : emit.tensor(number.value, axes);
-  }
+  if (declared) return emit.tensor(value.value, axes);
   if (!is_integer(value.dtype)) {
     session.error(field.value->span,
                   fmt::format("`{}` is a label, but its value is `{}`", field.key.text, describe(value)), "data.type");

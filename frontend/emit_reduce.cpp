@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "frontend/emitter.h"
@@ -29,6 +30,8 @@ ValueId Emitter::row_mask(const Axis& axis) {
 
 ValueId Emitter::masked(const Term& x, const std::vector<size_t>& axes, double neutral) {
   ValueId value = x.value;
+  if (std::isinf(neutral) && x.dtype == DType::I32) neutral = neutral < 0 ? INT32_MIN : INT32_MAX;
+  if (std::isinf(neutral) && x.dtype == DType::I64) neutral = neutral < 0 ? -0x1p53 : 0x1p53;  // what i64 holds exactly
   for (size_t axis : axes) {
     if (!x.axes[axis].is_batch()) continue;
     ValueId mask = row_mask(x.axes[axis]);
@@ -63,8 +66,11 @@ static ReduceForm form_of(ReduceOp op) {
 }
 
 Term Emitter::reduce(ReduceOp op, const Term& x, const std::vector<size_t>& axes, bool keep, Span span) {
-  if (!is_arithmetic(x, op == ReduceOp::Mean ? "mean" : form_of(op).op, span)) return {};
-  Term number = to_float(x, span);
+  // Truth values are counted.
+  bool counts = x.is_tensor() && x.dtype == DType::Bool && (op == ReduceOp::Sum || op == ReduceOp::Mean);
+  Term number = counts ? to_float(x, span) : x;
+  const char* name = op == ReduceOp::Mean ? "mean" : form_of(op).op;
+  if (op == ReduceOp::Mean ? !is_float_operand(number, name, span) : !is_arithmetic(number, name, span)) return {};
   if (number.is_literal() || number.weak) {
     session_.error(span, "a tensor is reduced, but this is a number", "reduce.axis");
     return {};
@@ -120,7 +126,7 @@ Term Emitter::contract(const Term& a, const Term& b, const std::string& left, co
 }
 
 Term Emitter::matmul(const Term& a, const Term& b, Span span) {
-  if (!is_arithmetic(a, "@", span) || !is_arithmetic(b, "@", span)) return {};
+  if (!is_float_operand(a, "@", span) || !is_float_operand(b, "@", span)) return {};
   if (a.is_literal() || b.is_literal() || a.axes.empty() || b.axes.empty()) {
     session_
         .error(span, fmt::format("`@` multiplies matrices, but its sides are `{}` and `{}`", describe(a), describe(b)),
@@ -128,7 +134,8 @@ Term Emitter::matmul(const Term& a, const Term& b, Span span) {
         .help({}, "for a product with a number write `*`");
     return {};
   }
-  Term x = to_float(a, span), y = to_float(b, span);
+  if (!agree(a, b, "@", span)) return {};
+  const Term &x = a, &y = b;
   const Axis& inner = x.axes.back();
   size_t inner_place = y.axes.size() >= 2 ? y.axes.size() - 2 : 0;
   const Axis& other = y.axes[inner_place];

@@ -141,8 +141,7 @@ Term Emitter::concat(const std::vector<Term>& parts, size_t axis, Span span) {
     low[axis] = offset;
     high[axis] = total - offset - part.axes[axis].size;
     offset += part.axes[axis].size;
-    Term number = to_float(part, span);
-    ValueId padded = at().op("pad", {number.value}, {{"low", low}, {"high", high}, {"interior", interior}});
+    ValueId padded = at().op("pad", {part.value}, {{"low", low}, {"high", high}, {"interior", interior}});
     joined = joined.is_valid() ? at().add(joined, padded) : padded;
   }
   return tensor(joined, axes);

@@ -158,34 +158,6 @@ ValueId Emitter::spread(const Term& x, DType dtype, const std::vector<Axis>& axe
   return b.broadcast(b.reshape(value, kept), shape, dims);
 }
 
-Term Emitter::to_float(const Term& x, Span span) {
-  if (x.is_error() || x.is_number()) return x;
-  if (x.kind == TermKind::Bool) return integer_term(x.integer);
-  if (!x.is_tensor()) {
-    session_.error(span, fmt::format("a tensor is needed, but this is {}", describe(x)), "type.mismatch");
-    return {};
-  }
-  if (is_float(x.dtype)) return x;
-  if (x.weak) return weak(at().cast(x.value, DType::F64));
-  return like(x, at().cast(x.value, DType::F32));
-}
-
-// Whether x can be calculated with; labels cannot, for their numbers mean nothing.
-bool Emitter::is_arithmetic(const Term& x, std::string_view symbol, Span span) {
-  if (x.is_error()) return false;
-  if (x.is_tensor() && x.classes > 0) {
-    session_
-        .error(span, fmt::format("`{}` calculates with class labels, whose numbers have no meaning", symbol),
-               "type.class")
-        .help({}, "write float(y) for the label as a number, or one_hot(y) for one column a class");
-    return false;
-  }
-  if (x.is_tensor() || x.is_literal()) return true;
-  session_.error(span, fmt::format("`{}` needs numbers or tensors, but this is {}", symbol, describe(x)),
-                 "type.mismatch");
-  return false;
-}
-
 std::optional<double> fold_function(std::string_view op, double x) {
   if (op == "neg") return -x;
   if (op == "abs") return std::fabs(x);
@@ -224,17 +196,22 @@ std::optional<double> fold_numbers(std::string_view op, double a, double b) {
   return std::nullopt;
 }
 
+// Operations that integers have as well.
+static bool takes_integers(std::string_view op) {
+  static constexpr std::string_view kOps[] = {"add", "sub", "mul", "min", "max", "neg", "abs", "sign", "stop_gradient"};
+  return std::find(std::begin(kOps), std::end(kOps), op) != std::end(kOps);
+}
+
 Term Emitter::unary(std::string_view op, const Term& x, Span span) {
-  if (!is_arithmetic(x, op, span)) return {};
+  if (takes_integers(op) ? !is_arithmetic(x, op, span) : !is_float_operand(x, op, span)) return {};
   if (x.is_literal()) {
     bool stays_integer =
         x.kind == TermKind::Integer && (op == "neg" || op == "abs" || op == "relu" || op == "stop_gradient");
     double value = fold_function(op, x.number()).value_or(0);
     return stays_integer ? integer_term(static_cast<int64_t>(value)) : real_term(value);
   }
-  Term number = to_float(x, span);
-  ValueId value = at().unary(op, number.value);
-  return number.weak ? weak(value) : like(number, value);
+  ValueId value = at().unary(op, x.value);
+  return x.weak ? weak(value) : like(x, value);
 }
 
 // Integers stay integers under + - * while they fit; everything else is f64.
@@ -258,25 +235,26 @@ static Term fold_literals(std::string_view op, const Term& a, const Term& b) {
 }
 
 Term Emitter::arithmetic(std::string_view op, std::string_view symbol, const Term& a, const Term& b, Span span) {
-  if (!is_arithmetic(a, symbol, span) || !is_arithmetic(b, symbol, span)) return {};
+  for (const Term* x : {&a, &b}) {
+    if (takes_integers(op) ? !is_arithmetic(*x, symbol, span) : !is_float_operand(*x, symbol, span)) return {};
+  }
   if (a.is_literal() && b.is_literal()) return fold_literals(op, a, b);
   // A parameter that is switched off reads as 0: adding it costs nothing.
   bool b_is_zero = b.kind == TermKind::Integer && b.integer == 0;
   bool a_is_zero = a.kind == TermKind::Integer && a.integer == 0;
-  if (b_is_zero && (op == "add" || op == "sub")) return to_float(a, span);
-  if (a_is_zero && op == "add") return to_float(b, span);
-  if (b.kind == TermKind::Integer && b.integer == 1 && (op == "mul" || op == "div")) return to_float(a, span);
-  if (a.kind == TermKind::Integer && a.integer == 1 && op == "mul") return to_float(b, span);
-  Term x = to_float(a, span), y = to_float(b, span);
-  bool x_is_weak = x.is_literal() || x.weak, y_is_weak = y.is_literal() || y.weak;
-  if (x_is_weak && y_is_weak) {
-    ValueId left = scalar(x, DType::F64), right = scalar(y, DType::F64);
+  if (b_is_zero && (op == "add" || op == "sub")) return a;
+  if (a_is_zero && op == "add") return b;
+  if (b.kind == TermKind::Integer && b.integer == 1 && (op == "mul" || op == "div")) return a;
+  if (a.kind == TermKind::Integer && a.integer == 1 && op == "mul") return b;
+  std::optional<DType> dtype = agree(a, b, symbol, span);
+  if (!dtype) return {};
+  if ((a.is_literal() || a.weak) && (b.is_literal() || b.weak)) {
+    ValueId left = scalar(a, DType::F64), right = scalar(b, DType::F64);
     return weak(at().op(op, {left, right}));
   }
   std::vector<Axis> axes;
-  if (!join(x, y, symbol, span, axes)) return {};
-  DType dtype = x_is_weak ? y.dtype : x.dtype;
-  ValueId left = spread(x, dtype, axes), right = spread(y, dtype, axes);
+  if (!join(a, b, symbol, span, axes)) return {};
+  ValueId left = spread(a, *dtype, axes), right = spread(b, *dtype, axes);
   return tensor(at().op(op, {left, right}), axes);
 }
 
@@ -306,14 +284,13 @@ Term Emitter::compare(std::string_view op, std::string_view symbol, const Term& 
                    "type.mismatch");
     return {};
   }
+  std::optional<DType> dtype = agree(a, b, symbol, span);
+  bool is_equality = op == "eq" || op == "ne";
+  if (dtype == DType::Bool && !is_equality) is_arithmetic(a.is_tensor() ? a : b, symbol, span);
   std::vector<Axis> axes;
-  if (!join(a, b, symbol, span, axes)) return {};
-  auto is_whole = [](const Term& x) {
-    return x.is_tensor() ? is_integer(x.dtype) : x.kind == TermKind::Integer && std::llabs(x.integer) < INT32_MAX;
-  };
-  bool is_weak = axes.empty() && (a.is_literal() || a.weak) && (b.is_literal() || b.weak);
-  DType dtype = is_weak ? DType::F64 : is_whole(a) && is_whole(b) ? DType::I32 : DType::F32;
-  ValueId left = spread(a, dtype, axes), right = spread(b, dtype, axes);
+  if (!dtype || (dtype == DType::Bool && !is_equality) || !join(a, b, symbol, span, axes)) return {};
+  bool is_weak = (a.is_literal() || a.weak) && (b.is_literal() || b.weak);
+  ValueId left = spread(a, *dtype, axes), right = spread(b, *dtype, axes);
   ValueId value = at().op(op, {left, right});
   return is_weak ? weak(value) : tensor(value, axes);
 }
@@ -334,7 +311,12 @@ Term Emitter::logic(std::string_view op, const Term& a, const Term& b, Span span
 }
 
 Term Emitter::select(const Term& condition, const Term& a, const Term& b, Span span) {
-  if (condition.is_error() || !is_arithmetic(a, "select", span) || !is_arithmetic(b, "select", span)) return {};
+  if (condition.is_error() || a.is_error() || b.is_error()) return {};
+  bool is_labels = a.is_tensor() && b.is_tensor() && a.classes > 0 && a.classes == b.classes;
+  bool is_truth = (a.is_tensor() ? a.dtype : b.dtype) == DType::Bool && (a.is_tensor() || b.is_tensor());
+  for (const Term* x : {&a, &b}) {
+    if (!is_labels && !is_truth && !is_arithmetic(*x, "select", span)) return {};
+  }
   if (condition.kind == TermKind::Bool) return condition.integer ? a : b;
   if (!condition.is_tensor() || condition.dtype != DType::Bool) {
     session_.error(span,
@@ -342,16 +324,17 @@ Term Emitter::select(const Term& condition, const Term& a, const Term& b, Span s
                    "type.mismatch");
     return {};
   }
-  Term x = to_float(a, span), y = to_float(b, span);
-  bool x_is_weak = x.is_literal() || x.weak, y_is_weak = y.is_literal() || y.weak;
-  Term both = x;
+  std::optional<DType> dtype = agree(a, b, "select", span);
+  Term both = a;
   std::vector<Axis> axes;
-  if (!join(x, y, "or", span, both.axes) || !join(condition, both, "chooses", span, axes)) return {};
-  bool is_weak = x_is_weak && y_is_weak && condition.weak;
-  DType dtype = is_weak ? DType::F64 : !x_is_weak ? x.dtype : !y_is_weak ? y.dtype : DType::F32;
-  ValueId chooser = spread(condition, DType::Bool, axes), then = spread(x, dtype, axes), other = spread(y, dtype, axes);
+  if (!dtype || !join(a, b, "or", span, both.axes) || !join(condition, both, "chooses", span, axes)) return {};
+  bool has_scalars = (a.is_literal() || a.weak) && (b.is_literal() || b.weak);
+  bool is_weak = has_scalars && condition.weak;
+  if (has_scalars && !is_weak) dtype = DType::F32;
+  ValueId chooser = spread(condition, DType::Bool, axes);
+  ValueId then = spread(a, *dtype, axes), other = spread(b, *dtype, axes);
   ValueId value = at().select(chooser, then, other);
-  return is_weak ? weak(value) : tensor(value, axes);
+  return is_weak ? weak(value) : tensor(value, axes, is_labels ? a.classes : 0);
 }
 
 uint32_t stream_of(std::string_view path) {

@@ -43,13 +43,21 @@ class Emitter {
   // The scalar or tensor `x` with this dtype and these dimensions; they must fit.
   ValueId spread(const Term& x, DType dtype, const std::vector<Axis>& axes);
   ValueId scalar(const Term& x, DType dtype) { return spread(x, dtype, {}); }
-  Term to_float(const Term& x, Span span);  // labels, truth values and integers as f32
+  Term to_float(const Term& x, Span span, DType dtype = DType::F32);  // labels, truth values and integers as floats
+  Term cast(const Term& x, DType dtype, Span span);                   // explicit conversion
+  // The element type of a operation's result: that of its tensors, which is one, or f64 of two scalars that adapt.
+  std::optional<DType> agree(const Term& a, const Term& b, std::string_view symbol, Span span);
+
+  // What can be calculated with, and of that what is no integer; reports where it is not.
+  bool is_arithmetic(const Term& x, std::string_view symbol, Span span);
+  bool is_float_operand(const Term& x, std::string_view symbol, Span span);
 
   // Elementwise.  `op` is the IR op; `symbol` is how the user wrote it.
   Term unary(std::string_view op, const Term& x, Span span);
   Term arithmetic(std::string_view op, std::string_view symbol, const Term& a, const Term& b, Span span);
   Term compare(std::string_view op, std::string_view symbol, const Term& a, const Term& b, Span span);
   Term logic(std::string_view op, const Term& a, const Term& b, Span span);
+  Term floor_div(const Term& a, const Term& b, Span span);
   Term power(const Term& a, const Term& b, Span span);
   Term select(const Term& condition, const Term& a, const Term& b, Span span);
   Term like(const Term& x, ValueId value) { return tensor(value, x.axes); }
@@ -71,7 +79,6 @@ class Emitter {
 
  private:
   ValueId integer_argument(const std::string& name, Role role);
-  bool is_arithmetic(const Term& x, std::string_view symbol, Span span);
   bool join(const Term& a, const Term& b, std::string_view symbol, Span span, std::vector<Axis>& joined);
   void note_axes(Diagnostic& diagnostic, const Term& a, const Term& b);
   ValueId row_mask(const Axis& axis);  // bool[axis.size]: which entries belong to valid rows

@@ -134,7 +134,7 @@ Term Evaluator::initial_value(const ParamSpec& spec) {
                   "init.C3");
     return {};
   }
-  return emit.tensor(emit.spread(value, DType::F32, spec.axes), spec.axes);
+  return emit.tensor(emit.spread(value, spec.dtype, spec.axes), spec.axes);
 }
 
 Term Evaluator::draw_uniform(Span span) {

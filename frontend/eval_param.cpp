@@ -29,14 +29,16 @@ void Evaluator::run_param(const Stmt& stmt, const FramePtr& frame) {
     }
   }
   std::vector<Axis> axes;
+  DType dtype = DType::F32;
   if (kind == FrameKind::Optimizer) {
-    axes = frame->root->names[frame->root->decl->supplied[0].name.text].axes;
+    const Term& parameter = frame->root->names[frame->root->decl->supplied[0].name.text];
+    axes = parameter.axes;
+    dtype = parameter.dtype;
     for (Axis& axis : axes) axis.origin = {};
   } else {
-    if (!stmt.type || (stmt.type->element.text != "f32")) {
-      session.error(stmt.span, fmt::format("`{}` needs a type f32[..]", name), "param.type");
-      return;
-    }
+    std::optional<DType> declared = stored_type(stmt, frame);
+    if (!declared) return;
+    dtype = *declared;
     size_t errors = session.error_count();
     axes = eval_dims(stmt.type->dims, frame);
     if (session.error_count() != errors || axes.size() != stmt.type->dims.size()) return;
@@ -48,19 +50,34 @@ void Evaluator::run_param(const Stmt& stmt, const FramePtr& frame) {
     }
   }
   Role role = kind == FrameKind::Optimizer ? Role::Slot : is_param ? Role::Param : Role::State;
-  const ParamSpec* spec = declare(stmt, role, std::move(axes), frame);
+  const ParamSpec* spec = declare(stmt, role, dtype, std::move(axes), frame);
   if (!spec) return;
   frame->names[name] = param_value(*spec);
   if (role != Role::Param) frame->root->stored[name] = spec->path;
 }
 
+// The element type of a parameter (a float) or state (anything).
+std::optional<DType> Evaluator::stored_type(const Stmt& stmt, const FramePtr& frame) {
+  bool is_param = stmt.kind == StmtKind::Param;
+  std::string element = stmt.type ? stmt.type->element.text : "";
+  std::optional<DType> dtype = dtype_from_name(element);
+  if (element == "float") dtype = frame->root->float_type.value_or(DType::F32);
+  if (dtype && *dtype != DType::U8 && (is_float(*dtype) || !is_param)) return dtype;
+  session.error(stmt.span,
+                fmt::format("`{}` needs a type {}", stmt.names[0].text,
+                            is_param ? "f32[..], f64[..] or float[..]" : "of numbers or truth values, such as f32[..]"),
+                "param.type");
+  return std::nullopt;
+}
+
 Term Evaluator::param_value(const ParamSpec& spec) {
   if (auto found = emit.states.find(spec.path); found != emit.states.end()) return found->second;
-  return emit.argument(spec.path, spec.role, DType::F32, spec.axes);
+  return emit.argument(spec.path, spec.role, spec.dtype, spec.axes);
 }
 
 // Enters a parameter, or finds it again and checks that this use agrees with the first.
-const ParamSpec* Evaluator::declare(const Stmt& stmt, Role role, std::vector<Axis> axes, const FramePtr& frame) {
+const ParamSpec* Evaluator::declare(const Stmt& stmt, Role role, DType dtype, std::vector<Axis> axes,
+                                    const FramePtr& frame) {
   const std::string& name = stmt.names[0].text;
   std::string path = join_path(frame->root->path, name);
   bool is_known = session.params.count(path) > 0;
@@ -75,13 +92,20 @@ const ParamSpec* Evaluator::declare(const Stmt& stmt, Role role, std::vector<Axi
   auto [entry, is_new] = session.params.try_emplace(path);
   ParamSpec& spec = entry->second;
   if (is_new) {
-    spec = {path, role, std::move(axes), stmt.value.get(), frame, stmt.span, session.user_span};
+    spec = {path, role, dtype, std::move(axes), stmt.value.get(), frame, stmt.span, session.user_span};
     session.param_order.push_back(path);
     return &spec;
   }
   if (spec.declared.begin != stmt.span.begin || spec.declared.file != stmt.span.file) {
     session.error(stmt.names[0].span, fmt::format("`{}` is declared twice", path), "name.duplicate")
         .note(spec.declared, "first declared here");
+    return nullptr;
+  }
+  if (dtype != spec.dtype) {
+    session.error(
+        session.calls.empty() ? stmt.span : session.calls.back().span,
+        fmt::format("`{}` is {} here and {} in its first use", path, dtype_name(dtype), dtype_name(spec.dtype)),
+        "param.type");
     return nullptr;
   }
   for (size_t i = 0; i < axes.size(); ++i) {
@@ -126,7 +150,7 @@ void Evaluator::run_update(const Stmt& stmt, const FramePtr& frame) {
   Term value = eval(*stmt.value, frame);
   const Term old = root.names[name];
   if (value.is_error() || old.is_error()) return;
-  bool is_number = value.is_number() || (value.is_tensor() && is_float(value.dtype));
+  bool is_number = value.is_number() || value.weak || (value.is_tensor() && value.dtype == old.dtype);
   bool is_fit = is_number && value.axes.size() <= old.axes.size() && match_axes(value.axes, old.axes);
   if (!is_fit) {
     Diagnostic& made = session.error(
@@ -138,7 +162,7 @@ void Evaluator::run_update(const Stmt& stmt, const FramePtr& frame) {
   }
   ValueId updated = emit.spread(value, old.dtype, old.axes);
   // The state of a layer is saved, never differentiated.
-  if (root.kind == FrameKind::Layer) updated = emit.at().unary("stop_gradient", updated);
+  if (root.kind == FrameKind::Layer && is_float(old.dtype)) updated = emit.at().unary("stop_gradient", updated);
   Term result = emit.tensor(updated, old.axes);
   name_value(result, stored->second + ".new");
   root.names[name] = result;

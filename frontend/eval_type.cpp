@@ -36,21 +36,24 @@ bool Evaluator::match_element(const ast::TypeExpr& type, Term& value, const Fram
     return match_dim(*type.classes, classes, frame, what, fmt::format(", but the number of classes of {} is", subject),
                      rule, span);
   }
-  if (element == "f32") {
+  std::optional<DType> wanted = dtype_from_name(element);
+  bool is_generic = element == "float";
+  if (is_generic || (wanted && *wanted != DType::U8)) {
+    bool takes_any = !type.has_dims;
     if (value.is_tensor() && value.classes > 0)
       return differ("float(y) is the label as a number, one_hot(y) one column a class");
-    if (value.is_tensor() && value.dtype == DType::Bool && !value.weak) value = emit.to_float(value, span);
-    bool takes_any = !type.has_dims;
-    if (value.is_number() && takes_any) return true;
-    if (!value.is_tensor() || (value.weak && !takes_any)) return differ(nullptr);
-    if (!is_float(value.dtype)) return differ("float(x) makes it a tensor of f32");
-    return true;
+    bool wants_float = is_generic || is_float(*wanted);
+    bool is_fitting_scalar = wants_float              ? value.is_number() || value.weak
+                             : *wanted == DType::Bool ? value.kind == TermKind::Bool || value.weak
+                                                      : value.kind == TermKind::Integer;
+    if (!value.is_tensor() || value.weak) return (takes_any && is_fitting_scalar) || differ(nullptr);
+    std::optional<DType>& generic = frame->root->float_type;
+    if (is_generic && is_float(value.dtype)) wanted = generic = generic.value_or(value.dtype);
+    if (wanted && value.dtype == *wanted) return true;
+    std::string to = wanted ? std::string(dtype_name(*wanted)) : "float";
+    return differ(fmt::format("{}(x) converts it", to).c_str());
   }
-  if (element == "i32" || element == "bool") {
-    DType wanted = element == "i32" ? DType::I32 : DType::Bool;
-    return (value.is_tensor() && value.dtype == wanted) || differ(nullptr);
-  }
-  std::string nearest = nearest_name(element, {"f32", "i32", "bool", "class"});
+  std::string nearest = nearest_name(element, {"f32", "f64", "float", "i32", "i64", "bool", "class"});
   session.error(type.element.span,
                 fmt::format("there is no type `{}`{}", element,
                             nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),

@@ -32,6 +32,7 @@ struct Frame {
   std::map<std::string, int> unnamed;         // layers without `as`, counted by kind
   std::set<std::string> instances;            // names given by `as` and `use`
   std::map<std::string, std::string> stored;  // states and slots: name -> path in Emitter::states
+  std::optional<DType> float_type;            // what `float` stands for: that of the first argument declared so
   int requirements = 0;                       // `require` statements met so far
   const ast::Decl* data = nullptr;            // Train: whose fields are names
   const ast::Entry* field = nullptr;          // Data: the field being elaborated
@@ -165,6 +166,7 @@ class Evaluator {
   Term eval_static_arg(const ast::Expr& expr, const FramePtr& frame);
 
   // Types (eval_type.cpp)
+  std::optional<DType> stored_type(const ast::Stmt& stmt, const FramePtr& frame);
   bool match_element(const ast::TypeExpr& type, Term& value, const FramePtr& frame, const std::string& what,
                      const std::string& subject, const std::string& rule, Span span);
   bool match_dim(const ast::Expr& dim, Axis& axis, const FramePtr& frame, const std::string& what,
@@ -176,7 +178,8 @@ class Evaluator {
   void run_update(const ast::Stmt& stmt, const FramePtr& frame);
   void run_use(const ast::Stmt& stmt, const FramePtr& frame);
   void run_require(const ast::Stmt& stmt, const FramePtr& frame);
-  const ParamSpec* declare(const ast::Stmt& stmt, Role role, std::vector<Axis> axes, const FramePtr& frame);
+  const ParamSpec* declare(const ast::Stmt& stmt, Role role, DType dtype, std::vector<Axis> axes,
+                           const FramePtr& frame);
 
   // Data (data.cpp)
   Term source_tensor(const FramePtr& frame, const std::string& name, Attrs attrs, int64_t columns, Span span);

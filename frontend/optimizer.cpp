@@ -183,7 +183,7 @@ static void hold_frozen(Evaluator& e, const OptimizerPlan& plan, const ParamSpec
   Term is_free = e.emit.compare("ge", ">=", epoch, integer_term(until), plan.span);
   for (const std::string& path : paths) {
     const ParamSpec& stored = e.session.params.at(path);
-    Term old = e.emit.argument(path, stored.role, DType::F32, stored.axes);
+    Term old = e.emit.argument(path, stored.role, stored.dtype, stored.axes);
     e.emit.states[path] = e.emit.select(is_free, e.emit.states.at(path), old, plan.span);
   }
 }

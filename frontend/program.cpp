@@ -74,7 +74,9 @@ std::optional<Term> ProgramBuilder::plain_input(Evaluator& evaluator, const ast:
   };
   if (!param.type || !param.type->has_dims || param.type->dims.empty()) return fail("needs a type with its dimensions");
   const std::string& element = param.type->element.text;
-  if (element != "f32" && element != "class") return fail("is no f32[..] or class[..]");
+  std::optional<DType> dtype = dtype_from_name(element);
+  if (element == "float") dtype = DType::F32;
+  if (element != "class" && !dtype) return fail("is no f32[..] or class[..]");
   FramePtr frame = evaluator.make_frame(FrameKind::Function, model_);
   std::vector<Axis> axes;
   for (size_t i = 0; i < param.type->dims.size(); ++i) {
@@ -91,7 +93,7 @@ std::optional<Term> ProgramBuilder::plain_input(Evaluator& evaluator, const ast:
     if (!size) return std::nullopt;
     axes.push_back(evaluator.emit.fresh_axis(*size, "", dim.span));
   }
-  if (element == "f32") return evaluator.emit.argument(param.name.text, Role::Input, DType::F32, axes);
+  if (dtype) return evaluator.emit.argument(param.name.text, Role::Input, *dtype, axes);
   std::optional<int64_t> classes = evaluator.eval_size(*param.type->classes, frame);
   if (!classes) return std::nullopt;
   Term labels = evaluator.emit.argument(param.name.text, Role::Input, DType::I32, axes);

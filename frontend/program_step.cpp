@@ -45,8 +45,10 @@ Objective ProgramBuilder::evaluate(Evaluator& evaluator) {
 
 void ProgramBuilder::add_objective(Emitter& emit, Objective& objective) {
   Builder b(emit.func());
-  b.result(objective.loss.value, "loss", Role::Loss);
-  for (auto& [name, value] : objective.metrics) b.result(value.value, name, Role::Metric);
+  // Reported as f32, whatever they were computed in.
+  auto reported = [&](const Term& value) { return emit.at().cast(value.value, DType::F32); };
+  b.result(reported(objective.loss), "loss", Role::Loss);
+  for (auto& [name, value] : objective.metrics) b.result(reported(value), name, Role::Metric);
   sort_arguments(emit.func());
 }
 
@@ -122,7 +124,7 @@ void ProgramBuilder::build_train_step(Func& func) {
     for (const std::string& path : session_.param_order) {
       const ParamSpec& spec = session_.params.at(path);
       if (spec.role != role) continue;
-      emit.argument(path, role, DType::F32, spec.axes);
+      emit.argument(path, role, spec.dtype, spec.axes);
       b.result(evaluator.param_value(spec).value, path, role);
     }
   }

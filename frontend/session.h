@@ -17,6 +17,7 @@ namespace tarn {
 struct ParamSpec {
   std::string path;  // "fc1.w"
   Role role = Role::Param;
+  DType dtype = DType::F32;
   std::vector<Axis> axes;
   const ast::Expr* init = nullptr;
   FramePtr frame = nullptr;  // where `init` is evaluated

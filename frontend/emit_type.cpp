@@ -1,0 +1,115 @@
+// Element types: which operands go together, what adapts, explicit conversions.  A tensor is never converted by itself;
+// scalars (literals, hypers, B) take the type of the tensor they meet.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "frontend/emitter.h"
+
+namespace tarn {
+
+// Whether x can be calculated with: labels cannot, for their numbers mean nothing, and truth values are no numbers.
+bool Emitter::is_arithmetic(const Term& x, std::string_view symbol, Span span) {
+  if (x.is_error()) return false;
+  if (x.is_tensor() && x.classes > 0) {
+    session_
+        .error(span, fmt::format("`{}` calculates with class labels, whose numbers have no meaning", symbol),
+               "type.class")
+        .help({}, "write float(y) for the label as a number, or one_hot(y) for one column a class");
+    return false;
+  }
+  if (x.is_tensor() && x.dtype == DType::Bool) {
+    session_
+        .error(span, fmt::format("`{}` calculates with truth values, but this is {}", symbol, describe(x)),
+               "type.mismatch")
+        .help({}, "write float(c) for 0 and 1, or select(c, a, b) to choose");
+    return false;
+  }
+  if (x.is_tensor() || x.is_literal()) return true;
+  session_.error(span, fmt::format("`{}` needs numbers or tensors, but this is {}", symbol, describe(x)),
+                 "type.mismatch");
+  return false;
+}
+
+bool Emitter::is_float_operand(const Term& x, std::string_view symbol, Span span) {
+  if (!is_arithmetic(x, symbol, span)) return false;
+  if (!x.is_tensor() || is_float(x.dtype)) return true;
+  session_.error(span, fmt::format("`{}` takes floats, but this is `{}`", symbol, describe(x)), "type.mismatch")
+      .help({}, symbol == "/" ? "floor_div(a, b) rounds down; f32(a) / f32(b) is the quotient of floats"
+                              : "f32(x) makes floats of it");
+  return false;
+}
+
+static bool adapts(const Term& x) {
+  return x.is_literal() || x.weak;
+}
+
+// Whether the scalar x can take this type without losing what it says.
+static bool can_become(const Term& x, DType dtype) {
+  if (is_float(dtype)) return !(x.is_tensor() && x.dtype == DType::Bool);
+  if (dtype == DType::Bool) return x.kind == TermKind::Bool || (x.is_tensor() && x.dtype == DType::Bool);
+  bool is_long = dtype == DType::I64;
+  return x.kind == TermKind::Integer && (is_long || (x.integer >= INT32_MIN && x.integer <= INT32_MAX));
+}
+
+std::optional<DType> Emitter::agree(const Term& a, const Term& b, std::string_view symbol, Span span) {
+  if (adapts(a) && adapts(b)) return DType::F64;
+  bool is_sound = adapts(a) ? can_become(a, b.dtype) : adapts(b) ? can_become(b, a.dtype) : a.dtype == b.dtype;
+  if (is_sound) return adapts(a) ? b.dtype : a.dtype;
+  DType wanted = is_float(b.dtype) || adapts(a) ? b.dtype : a.dtype;
+  if (adapts(a) || adapts(b)) wanted = DType::F32;
+  session_
+      .error(
+          span,
+          fmt::format("`{}` joins values of one type, but these are `{}` and `{}`", symbol, describe(a), describe(b)),
+          "type.mismatch")
+      .help({},
+            fmt::format("nothing is converted by itself: {}(x) makes {} of x", dtype_name(wanted), dtype_name(wanted)));
+  return std::nullopt;
+}
+
+Term Emitter::cast(const Term& x, DType dtype, Span span) {
+  if (x.is_error()) return {};
+  if (x.is_literal()) {
+    if (dtype == DType::Bool) return bool_term(x.number() != 0);
+    if (is_float(dtype)) return real_term(dtype == DType::F32 ? static_cast<float>(x.number()) : x.number());
+    double whole = std::trunc(x.number());
+    if (std::fabs(whole) < 0x1p53) return integer_term(static_cast<int64_t>(whole));
+  }
+  if (!x.is_tensor()) {
+    session_.error(span,
+                   fmt::format("`{}` converts numbers and tensors, but this is {}", dtype_name(dtype), describe(x)),
+                   "type.mismatch");
+    return {};
+  }
+  return like(x, at().cast(x.value, dtype));
+}
+
+Term Emitter::to_float(const Term& x, Span span, DType dtype) {
+  if (x.is_error() || x.is_number()) return x;
+  if (x.kind == TermKind::Bool) return integer_term(x.integer);
+  if (!x.is_tensor()) {
+    session_.error(span, fmt::format("a tensor is needed, but this is {}", describe(x)), "type.mismatch");
+    return {};
+  }
+  if (is_float(x.dtype)) return x;
+  if (x.weak) return weak(at().cast(x.value, DType::F64));
+  return like(x, at().cast(x.value, dtype));
+}
+
+// Rounded down, for integers through f64, which holds them exactly (i64: up to 2^53); x / 0 of integers is 0.
+Term Emitter::floor_div(const Term& a, const Term& b, Span span) {
+  if (!is_arithmetic(a, "floor_div", span) || !is_arithmetic(b, "floor_div", span)) return {};
+  std::optional<DType> dtype = agree(a, b, "floor_div", span);
+  if (!dtype) return {};
+  if (is_float(*dtype)) return unary("floor", arithmetic("div", "floor_div", a, b, span), span);
+  std::vector<Axis> axes;
+  if (!join(a, b, "floor_div", span, axes)) return {};
+  Builder& to = at();
+  ValueId x = to.cast(spread(a, *dtype, axes), DType::F64), y = to.cast(spread(b, *dtype, axes), DType::F64);
+  ValueId zero = to.constant_like(y, 0), is_zero = to.op("eq", {y, zero});
+  ValueId quotient = to.unary("floor", to.div(x, to.select(is_zero, to.constant_like(y, 1), y)));
+  return tensor(to.cast(to.select(is_zero, zero, quotient), *dtype), axes);
+}
+
+}  // namespace tarn
