@@ -57,6 +57,11 @@ class KernelPrinter {
       sum += kernel_.variables[term.variable].name;
       if (term.coefficient != 1) sum += fmt::format("*{}", term.coefficient);
     }
+    for (const IndexExpression::Loaded& loaded : index.loaded) {
+      if (!sum.empty()) sum += "+";
+      sum += scalar(loaded.scalar);
+      if (loaded.coefficient != 1) sum += fmt::format("*{}", loaded.coefficient);
+    }
     if (sum.empty() || index.offset != 0)
       sum += fmt::format("{}{}", !sum.empty() && index.offset > 0 ? "+" : "", index.offset);
     return index.divisor == 1 ? sum : fmt::format("({})/{}", sum, index.divisor);

@@ -60,16 +60,23 @@ struct IndexVariable {
   int64_t extent = 0;
 };
 
-// (sum of coefficient * variable + offset) / divisor.
+// (sum of coefficient * variable + sum of coefficient * loaded index + offset) / divisor.
 struct IndexExpression {
   struct Term {
     VariableIndex variable;
     int64_t coefficient;
     bool operator==(const Term&) const = default;
   };
+  // An index that was computed or loaded (a gather's): an I32 or I64 scalar.
+  struct Loaded {
+    ScalarIndex scalar;
+    int64_t coefficient;
+    bool operator==(const Loaded&) const = default;
+  };
   std::vector<Term> terms;  // sorted by variable, no zero coefficient
   int64_t offset = 0;
   int64_t divisor = 1;
+  std::vector<Loaded> loaded = {};  // of loads only; empty but for gathers
   bool operator==(const IndexExpression&) const = default;
 };
 

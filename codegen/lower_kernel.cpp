@@ -22,6 +22,7 @@ std::string key_of(ValueId value, const Indices& indices) {
   for (const IndexExpression& index : indices) {
     key += fmt::format("|{}/{}", index.offset, index.divisor);
     for (const IndexExpression::Term& term : index.terms) key += fmt::format(",{}*{}", term.variable, term.coefficient);
+    for (const auto& loaded : index.loaded) key += fmt::format(",%{}*{}", loaded.scalar, loaded.coefficient);
   }
   return key;
 }
@@ -29,12 +30,15 @@ std::string key_of(ValueId value, const Indices& indices) {
 // (sum of coefficients[d] * indices[d] + offset) / divisor, as an expression of loop variables.
 IndexExpression compose(const AffineIndex& map, const Indices& indices) {
   std::map<VariableIndex, int64_t> coefficients;
-  IndexExpression result{{}, map.offset, map.divisor};
+  IndexExpression result{{}, map.offset, map.divisor, {}};
   for (size_t d = 0; d < map.coefficients.size(); ++d) {
     if (map.coefficients[d] == 0) continue;
     TARN_CHECK(indices[d].divisor == 1, "an index with a divisor cannot be composed");
     result.offset += map.coefficients[d] * indices[d].offset;
     for (const auto& term : indices[d].terms) coefficients[term.variable] += map.coefficients[d] * term.coefficient;
+    for (const auto& loaded : indices[d].loaded) {
+      result.loaded.push_back({loaded.scalar, map.coefficients[d] * loaded.coefficient});
+    }
   }
   for (auto [variable, coefficient] : coefficients) {
     if (coefficient != 0) result.terms.push_back({variable, coefficient});
@@ -56,6 +60,11 @@ void remove_unused(Block& block, std::vector<bool>& used) {
             remove_unused(node.body, used);
           } else {
             keep = used[node.result];
+            if constexpr (std::is_same_v<Node, Load>) {
+              for (const IndexExpression& index : node.access.indices) {
+                for (const auto& loaded : index.loaded) used[loaded.scalar] = used[loaded.scalar] || keep;
+              }
+            }
             if constexpr (std::is_same_v<Node, Compute>) {
               for (ScalarIndex operand : node.operands) used[operand] = used[operand] || keep;
             } else if constexpr (std::is_same_v<Node, ReduceLoop>) {
@@ -151,6 +160,7 @@ class KernelLowering final : public ScalarEmitter {
     int depth = 0;
     for (const IndexExpression& index : indices) {
       for (const auto& term : index.terms) depth = std::max(depth, depth_of(term.variable));
+      for (const auto& loaded : index.loaded) depth = std::max(depth, static_cast<int>(scalar_depth_[loaded.scalar]));
     }
     return static_cast<size_t>(depth);
   }
@@ -167,7 +177,7 @@ class KernelLowering final : public ScalarEmitter {
     scopes_.back().block.push_back({ForLoop{scope.variables[0], std::move(scope.block)}});
   }
 
-  static IndexExpression plain(VariableIndex variable) { return {{{variable, 1}}, 0, 1}; }
+  static IndexExpression plain(VariableIndex variable) { return {{{variable, 1}}, 0, 1, {}}; }
 
   void domain() {
     Shape prefix = lowered_shape(func_.results[0].value);
@@ -252,6 +262,11 @@ class KernelLowering final : public ScalarEmitter {
       }
       sum = is_first ? part : apply(ScalarOp::Add, {sum, part});
       is_first = false;
+    }
+    for (const auto& loaded : index.loaded) {
+      Scalar part = cast(scalar_of(loaded.scalar), DType::I32);
+      part = apply(ScalarOp::Mul, {part, constant(static_cast<double>(loaded.coefficient), DType::I32)});
+      sum = apply(ScalarOp::Add, {sum, part});
     }
     return sum;
   }
@@ -379,6 +394,56 @@ class KernelLowering final : public ScalarEmitter {
       Scalar a = scalar_of(evaluate(op.operands[0], lhs));
       Scalar b = scalar_of(evaluate(op.operands[1], rhs));
       return apply(ScalarOp::Mul, {a, b}).id;
+    });
+  }
+
+  // The indices of a gather's or scatter's index tensor, which stand from `axis` on.
+  static Indices middle(const Indices& indices, size_t axis, int64_t rank) {
+    auto first = indices.begin() + static_cast<std::ptrdiff_t>(axis);
+    return {first, first + rank};
+  }
+
+  // An index from memory as I32 or I64.
+  Scalar loaded_index(ValueId indices, const Indices& at) {
+    Scalar position = scalar_of(evaluate(indices, at));
+    return position.dtype == DType::U8 ? cast(position, DType::I32) : position;
+  }
+
+  // An index outside of x reads element 0 in its place, and the result is zero.
+  ScalarIndex compute_form(const Gather&, const Op& op, const Indices& indices) {
+    ValueId x = op.operands[0];
+    auto axis = static_cast<size_t>(attr_int(op.attrs, "axis"));
+    int64_t rank = func_.type(op.operands[1]).rank(), size = func_.type(x).shape[axis];
+    DType dtype = func_.type(x).dtype;
+    if (size == 0) return constant(0, dtype).id;
+    Scalar position = loaded_index(op.operands[1], middle(indices, axis, rank));
+    Scalar zero = constant(0, position.dtype);
+    Scalar is_inside =
+        apply(ScalarOp::And, {apply(ScalarOp::Ge, {position, zero}),
+                              apply(ScalarOp::Lt, {position, constant(static_cast<double>(size), position.dtype)})});
+    Scalar safe = apply(ScalarOp::Select, {is_inside, position, zero});
+    Indices mapped(indices.begin(), indices.begin() + static_cast<std::ptrdiff_t>(axis));
+    mapped.push_back({{}, 0, 1, {{safe.id, 1}}});
+    mapped.insert(mapped.end(), indices.begin() + static_cast<std::ptrdiff_t>(axis) + rank, indices.end());
+    return apply(ScalarOp::Select, {is_inside, scalar_of(evaluate(x, mapped)), constant(0, dtype)}).id;
+  }
+
+  // A sum over all updates of those whose index is that of the result: no order of stores, and whatever reads the
+  // result is its epilogue.
+  ScalarIndex compute_form(const Scatter&, const Op& op, const Indices& indices) {
+    auto axis = static_cast<size_t>(attr_int(op.attrs, "axis"));
+    const Shape& extents = func_.type(op.operands[0]).shape;
+    DType dtype = func_.type(op.result()).dtype;
+    return reduce(ReduceKind::Sum, indices, extents, dtype, [&](const auto& variables) {
+      Indices at;
+      for (VariableIndex variable : variables) at.push_back(plain(variable));
+      Scalar position = loaded_index(op.operands[0], at);
+      Scalar wanted = cast(index_scalar(indices[axis]), position.dtype);
+      Scalar is_here = apply(ScalarOp::Eq, {position, wanted});
+      Indices from(indices.begin(), indices.begin() + static_cast<std::ptrdiff_t>(axis));
+      from.insert(from.end(), at.begin(), at.end());
+      from.insert(from.end(), indices.begin() + static_cast<std::ptrdiff_t>(axis) + 1, indices.end());
+      return apply(ScalarOp::Select, {is_here, scalar_of(evaluate(op.operands[1], from)), constant(0, dtype)}).id;
     });
   }
 

@@ -10,8 +10,8 @@ namespace tarn {
 // first asked for, in the outermost loop that has all variables of that index.  Results with a common prefix of
 // dimensions share the loops over it.
 //
-// `func`: of kind Kernel, verified, over forms other than Call and Gradient; each contract operand and each operand of
-// a view that can read outside its range is an argument, or a view of one.
+// `func`: of kind Kernel, verified, over forms other than Call and Gradient; each contract operand, each operand of a
+// view that can read outside its range, a gather's table and a scatter's updates is an argument, or a view of one.
 Kernel lower_kernel(const Func& func);
 
 }  // namespace tarn

@@ -190,6 +190,41 @@ struct Evaluator {
     }
   }
 
+  // Steps through [outer, indices, inner] of a gather's result or a scatter's updates; `visit` gets the number of the
+  // element there, and of the element of x that the index names (-1 where it is outside).
+  template <typename Visit>
+  void for_each_indexed(const Shape& whole, const Tensor& indices, int64_t size, Visit visit) const {
+    int64_t axis = attr_int(attrs, "axis"), count = indices.type.elements();
+    int64_t outer = 1;
+    for (int64_t d = 0; d < axis; ++d) outer *= whole[static_cast<size_t>(d)];
+    int64_t inner = 1;
+    for (size_t d = static_cast<size_t>(axis) + indices.type.shape.size(); d < whole.size(); ++d) inner *= whole[d];
+    for (int64_t o = 0; o < outer; ++o) {
+      for (int64_t i = 0; i < count; ++i) {
+        double index = indices.data[i];
+        bool is_inside = index >= 0 && index < static_cast<double>(size);
+        for (int64_t n = 0; n < inner; ++n) {
+          int64_t at = is_inside ? (o * size + static_cast<int64_t>(index)) * inner + n : -1;
+          visit((o * count + i) * inner + n, at);
+        }
+      }
+    }
+  }
+
+  void operator()(const Gather&) const {
+    const Tensor& x = operand(0);
+    int64_t size = x.type.shape[attr_int(attrs, "axis")];
+    for_each_indexed(result.type.shape, operand(1), size,
+                     [&](int64_t to, int64_t from) { result.data[to] = from < 0 ? 0 : x.data[from]; });
+  }
+
+  void operator()(const Scatter&) const {
+    const Tensor& updates = operand(1);
+    for_each_indexed(updates.type.shape, operand(0), attr_int(attrs, "size"), [&](int64_t from, int64_t to) {
+      if (to >= 0) result.data[to] = to_dtype(result.data[to] + updates.data[from], result.type.dtype, options);
+    });
+  }
+
   void operator()(const Call&) const { TARN_CHECK(false, "a call is no single op"); }
   void operator()(const Gradient&) const { TARN_CHECK(false, "grad is no single op"); }
 };

@@ -57,12 +57,20 @@ struct View {
 // result = sum over labels absent from the result of lhs * rhs; attribute `spec`, as "bk,kn->bn" (ir/contract_spec.h).
 struct Contract {};
 
+// result[o.., i.., n..] = x[o.., indices[i..], n..] along attribute `axis`, or zero where that index is outside of x.
+// Operands: x, indices.
+struct Gather {};
+
+// The adjoint: result[o.., v, n..] = sum of updates[o.., i.., n..] over all i with indices[i..] == v, in row-major
+// order. Attributes `axis`, `size` (of v).  Operands: indices, updates.
+struct Scatter {};
+
 // The results of another function of the module; attribute `callee`.
 struct Call {};
 
 // The gradient of a scalar with respect to values it was computed from; expanded by the autodiff pass.
 struct Gradient {};
 
-using Body = std::variant<Elementwise, Generate, Reduce, View, Contract, Call, Gradient>;
+using Body = std::variant<Elementwise, Generate, Reduce, View, Contract, Gather, Scatter, Call, Gradient>;
 
 }  // namespace tarn

@@ -19,6 +19,8 @@ static constexpr std::array<FormInfo, std::variant_size_v<Body>> kForms = {{
     {"Reduce", "Elements combined over the dimensions named by `axes`, which leave the shape."},
     {"View", "Elements of the operand at other places; no arithmetic."},
     {"Contract", "Sums of products over shared labels."},
+    {"Gather", "Elements of the operand at indices that another operand holds."},
+    {"Scatter", "Sums of elements at the places that another operand names."},
     {"Call", "Another function of the module."},
     {"Gradient", "What autodiff expands."},
 }};

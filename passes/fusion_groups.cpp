@@ -32,6 +32,7 @@ FusionRole role_by_form(const Func& func, const Op& op) {
   if (is_cheap_generate(op)) return FusionRole::Free;
   if (std::holds_alternative<View>(op.def->body)) return view_map(func, op) ? FusionRole::Free : FusionRole::Alias;
   if (std::holds_alternative<Reduce>(op.def->body)) return FusionRole::Reduce;
+  if (std::holds_alternative<Scatter>(op.def->body)) return FusionRole::Reduce;
   if (std::holds_alternative<Contract>(op.def->body)) return FusionRole::Contract;
   return FusionRole::Pointwise;
 }
@@ -76,6 +77,8 @@ class FusionPlanner {
       pass_view(func_, op, sources, 0);
       return sources;
     }
+    if (std::holds_alternative<Gather>(op.def->body)) return indexed_sources(op, 0, 1);
+    if (std::holds_alternative<Scatter>(op.def->body)) return indexed_sources(op, 1, 0);
     for (ValueId operand : op.operands) collect_sources(func_, defining_, roles_, operand, sources);
     int64_t limit = INT64_MAX;
     if (std::holds_alternative<Reduce>(op.def->body)) {
@@ -83,6 +86,22 @@ class FusionPlanner {
       if (!axes.empty()) limit = axes.front();
     }
     for (FusionSource& source : sources) source.prefix = std::min(source.prefix, limit);
+    return sources;
+  }
+
+  // A gather's table and a scatter's updates are read at many places, so both are in memory, and a scatter goes
+  // through its indices for each place.  A gather's indices are read where its result is, behind `axis` dimensions.
+  std::vector<FusionSource> indexed_sources(const Op& op, size_t data, size_t indices) const {
+    int64_t axis = attr_int(op.attrs, "axis");
+    bool is_gather = std::holds_alternative<Gather>(op.def->body);
+    std::vector<FusionSource> sources, positions;
+    collect_sources(func_, defining_, roles_, op.operands[data], sources);
+    for (FusionSource& source : sources) source = {source.value, std::min(source.prefix, axis), true};
+    collect_sources(func_, defining_, roles_, op.operands[indices], positions);
+    for (FusionSource& source : positions) {
+      bool is_aligned = is_gather && axis == 0;
+      sources.push_back({source.value, is_aligned ? source.prefix : 0, source.needs_memory || !is_gather});
+    }
     return sources;
   }
 
@@ -293,6 +312,9 @@ class FusionPlanner {
 
   // Points at which an op asks for its operands.
   int64_t iterations_of(const Op& op) const {
+    if (std::holds_alternative<Scatter>(op.def->body)) {
+      return func_.type(op.result()).elements() * func_.type(op.operands[0]).elements();
+    }
     bool is_reduce = std::holds_alternative<Reduce>(op.def->body);
     return func_.type(is_reduce ? op.operands[0] : op.result()).elements();
   }

@@ -11,7 +11,7 @@ namespace tarn {
 enum class FusionRole : uint8_t {
   Free,       // a constant, iota or view: recomputed wherever it is read
   Pointwise,  // one result element from operand elements at the same index
-  Reduce,
+  Reduce,     // combines many elements of what it reads: a scatter too
   Contract,
   Alias,  // a reshape that merges dimensions: another name for memory
 };
@@ -41,7 +41,7 @@ FusionPlan plan_fusion(const Func& func);
 struct FusionSource {
   ValueId value;
   int64_t prefix;     // leading dimensions in which reader and value have the same index
-  bool needs_memory;  // read through a view that can leave its range
+  bool needs_memory;  // read through a view that can leave its range, or by loaded indices
 };
 void collect_sources(const Func& func, const std::vector<int>& defining, const std::vector<FusionRole>& roles,
                      ValueId operand, std::vector<FusionSource>& sources);

@@ -124,7 +124,8 @@ class GraphMaker {
         &GraphMaker::poles,   &GraphMaker::choice,    &GraphMaker::choice,    &GraphMaker::generate,
         &GraphMaker::reduce,  &GraphMaker::reduce,    &GraphMaker::contract,  &GraphMaker::contract,
         &GraphMaker::reshape, &GraphMaker::transpose, &GraphMaker::broadcast, &GraphMaker::slice,
-        &GraphMaker::pad,     &GraphMaker::convert,   &GraphMaker::integers,
+        &GraphMaker::pad,     &GraphMaker::convert,   &GraphMaker::integers,  &GraphMaker::gather,
+        &GraphMaker::scatter,
     };
     (this->*any(kForms))();
   }
@@ -398,6 +399,42 @@ class GraphMaker {
     } else {
       emit("max", {*x, y}, {}, {std::max(p.lo, q.lo), std::max(p.hi, q.hi)});
     }
+  }
+
+  // Integers that serve as indices: an old value, or an argument, some of whose numbers are out of range.
+  ValueId indices() {
+    std::optional<ValueId> old =
+        find([](const Type& type, Interval) { return type.dtype == DType::I32 && type.rank() <= 2; });
+    if (old && chance(0.5)) return *old;
+    Shape shape(static_cast<size_t>(pick(0, 2)));
+    for (int64_t& size : shape) size = random_size();
+    return new_argument(shape, DType::I32);
+  }
+
+  void gather() {
+    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.rank() >= 1 && type.rank() <= 4; });
+    if (!x) return;
+    ValueId positions = indices();
+    const Type& type = b_->type(*x);
+    int64_t axis = pick(0, static_cast<int>(type.rank()) - 1), size = type.shape[static_cast<size_t>(axis)];
+    if (type.elements() / std::max<int64_t>(size, 1) * b_->type(positions).elements() > options_.max_elements) return;
+    auto [lo, hi] = interval(*x);
+    emit("gather", {*x, positions}, {{"axis", axis}}, {std::min(lo, 0.0), std::max(hi, 0.0)});
+  }
+
+  void scatter() {
+    ValueId positions = indices();
+    Shape shape = b_->type(positions).shape;
+    int64_t axis = pick(0, 1), size = chance(0.5) ? 10 : random_size();
+    double count = static_cast<double>(element_count(shape));
+    if (axis == 1) shape.insert(shape.begin(), random_size());
+    if (chance(0.7)) shape.push_back(random_size());
+    int64_t largest = element_count(shape) * std::max<int64_t>(size, 1);
+    if (largest > 4 * options_.max_elements) return;
+    std::optional<ValueId> updates = find([&](const Type& type, Interval) { return type == Type{DType::F32, shape}; });
+    if (!updates) updates = new_argument(shape);
+    double bound = count * interval(*updates).bound();
+    emit("scatter_add", {positions, *updates}, {{"axis", axis}, {"size", size}}, {-bound, bound});
   }
 
   // Most values that nothing reads, and one that something reads.

@@ -59,7 +59,25 @@ llvm::Value* KernelEmitter::active_mask(const Point& point, int dimension) {
   return llvm::ConstantVector::get(lanes);
 }
 
-// The address of lane 0.
+bool KernelEmitter::varies_over_lanes(ScalarIndex scalar) const {
+  int vector = vector_dimension();
+  return vector >= 0 && facts_.depends[scalar][dimensions_[static_cast<size_t>(vector)].variable];
+}
+
+// A loaded index times its coefficient as i64: a scalar, or a vector where it differs from lane to lane.
+llvm::Value* KernelEmitter::loaded_offset(const IndexExpression::Loaded& loaded, const Point& point) {
+  Value* index = evaluate(loaded.scalar, point);
+  llvm::Type* type = builder_.getInt64Ty();
+  if (auto* vector = llvm::dyn_cast<llvm::VectorType>(index->getType())) {
+    type = llvm::VectorType::get(type, vector->getElementCount());
+  }
+  index = builder_.CreateSExt(index, type);
+  return loaded.coefficient == 1
+             ? index
+             : builder_.CreateMul(index, llvm::ConstantInt::getSigned(type, loaded.coefficient), "", true, true);
+}
+
+// The address of lane 0, without the loaded indices that differ from lane to lane.
 KernelEmitter::Address KernelEmitter::simple_address(const Access& access, const FlatAddress& flat,
                                                      const Point& point) {
   int64_t size = dtype_bytes(kernel_.buffers[access.buffer].type.dtype);
@@ -79,6 +97,12 @@ KernelEmitter::Address KernelEmitter::simple_address(const Access& access, const
     int64_t scale = term.coefficient * size;
     alignment = std::gcd(alignment, scale * index.multiple);
     Value* part = scale == 1 ? index.dynamic : builder_.CreateMul(index.dynamic, i64(scale), "", true, true);
+    dynamic = dynamic ? builder_.CreateAdd(dynamic, part, "", true, true) : part;
+  }
+  for (const IndexExpression::Loaded& loaded : flat.loaded) {
+    if (varies_over_lanes(loaded.scalar)) continue;
+    alignment = std::gcd(alignment, loaded.coefficient * size);
+    Value* part = loaded_offset({loaded.scalar, loaded.coefficient * size}, point);
     dynamic = dynamic ? builder_.CreateAdd(dynamic, part, "", true, true) : part;
   }
   int64_t bytes = static_cast<int64_t>(call_.buffer_offsets[access.buffer]) + constant * size;
@@ -122,7 +146,7 @@ llvm::Value* KernelEmitter::load_transposed(const Load& load, const FlatAddress&
   auto vector = static_cast<size_t>(vector_dimension());
   const TileDimension& columns = dimensions_[vector];
   int lanes = columns.lanes;
-  if (active_mask(point, static_cast<int>(vector))) return nullptr;
+  if (active_mask(point, static_cast<int>(vector)) || !flat.loaded.empty()) return nullptr;
   size_t rows = dimensions_.size();
   for (size_t d = 0; d < dimensions_.size(); ++d) {
     if (d != vector && dimensions_[d].copies == lanes && flat.stride(dimensions_[d].variable) == 1) rows = d;
@@ -170,7 +194,13 @@ llvm::Value* KernelEmitter::emit_load(const Load& load, const Point& point) {
   llvm::Align align(static_cast<uint64_t>(address.alignment));
   int vector = vector_dimension();
   int64_t stride = vector < 0 ? 0 : flat.stride(dimensions_[static_cast<size_t>(vector)].variable);
-  if (stride == 0) {
+  Value* loaded = nullptr;  // offsets of the lanes from loaded indices
+  for (const IndexExpression::Loaded& index : flat.loaded) {
+    if (!varies_over_lanes(index.scalar)) continue;
+    Value* part = loaded_offset(index, point);
+    loaded = loaded ? builder_.CreateAdd(loaded, part) : part;
+  }
+  if (stride == 0 && !loaded) {
     Value* value = tag(builder_.CreateAlignedLoad(code_.memory_type(dtype, 1), address.pointer, align), load.access);
     return code_.from_memory(value, dtype);
   }
@@ -178,7 +208,10 @@ llvm::Value* KernelEmitter::emit_load(const Load& load, const Point& point) {
   Value* mask = active_mask(point, vector);
   llvm::Type* type = code_.memory_type(dtype, lanes);
   Value* value = nullptr;
-  if (stride != 1) {
+  if (loaded) {
+    Value* offsets = stride == 0 ? loaded : builder_.CreateAdd(loaded, lane_offsets(stride, lanes));
+    value = gather(address.pointer, offsets, mask, dtype, lanes, load.access);
+  } else if (stride != 1) {
     if (Value* transposed = load_transposed(load, flat, point)) return transposed;
     value = gather(address.pointer, lane_offsets(stride, lanes), mask, dtype, lanes, load.access);
   } else if (mask) {
@@ -251,18 +284,31 @@ llvm::Value* KernelEmitter::load_guarded(const Load& load, const Point& point) {
       position = b.CreateAdd(position, index_value(term, point));
       if (vector >= 0 && term.variable == dimensions_[static_cast<size_t>(vector)].variable) step = term.coefficient;
     }
-    if (step != 0) position = b.CreateAdd(as_vector(position, lanes), lane_offsets(step, lanes));
+    bool is_scattered = false;  // an index that differs from lane to lane in no regular way
+    for (const IndexExpression::Loaded& loaded : index.loaded) {
+      if (varies_over_lanes(loaded.scalar)) {
+        is_scattered = true;
+      } else {
+        position = b.CreateAdd(position, loaded_offset(loaded, point));
+      }
+    }
+    if (step != 0 || is_scattered) position = b.CreateAdd(as_vector(position, lanes), lane_offsets(step, lanes));
+    for (const IndexExpression::Loaded& loaded : index.loaded) {
+      if (varies_over_lanes(loaded.scalar)) position = b.CreateAdd(position, loaded_offset(loaded, point));
+    }
+    bool is_uniform = step == 0 && !is_scattered;
+    is_divided |= is_scattered;
     auto constant = [&](int64_t value) { return llvm::ConstantInt::getSigned(position->getType(), value); };
-    Value*& condition = step == 0 ? valid : valid_lanes;
+    Value*& condition = is_uniform ? valid : valid_lanes;
     auto require = [&](Value* holds) { condition = condition ? b.CreateAnd(condition, holds) : holds; };
     if (index.divisor != 1) {
       require(b.CreateICmpEQ(b.CreateSRem(position, constant(index.divisor)), constant(0)));
       position = b.CreateSDiv(position, constant(index.divisor));
-      is_divided |= step != 0;
+      is_divided |= !is_uniform;
     }
     require(b.CreateICmpULT(position, constant(type.shape[d])));
     Value* part = b.CreateMul(position, constant(strides[d]));
-    if (step == 0) {
+    if (is_uniform) {
       offset = b.CreateAdd(offset, part);
     } else {
       lane_offset = lane_offset ? b.CreateAdd(lane_offset, part) : part;

@@ -1,6 +1,7 @@
 // Dependences and addresses of kernels.
 #include "codegen/cpu/facts.h"
 
+#include <algorithm>
 #include <map>
 
 #include "ir/base/check.h"
@@ -37,7 +38,13 @@ class FactFinder {
     for (ScalarIndex operand : node.operands) facts_.depends[node.result] |= facts_.depends[operand];
   }
   void visit(const ReadIndex& node) { facts_.depends[node.result].set(node.variable); }
-  void visit(const Load& node) { facts_.depends[node.result] = variables_of(node.access); }
+  void visit(const Load& node) {
+    VariableSet& depends = facts_.depends[node.result];
+    depends = variables_of(node.access);
+    for (const IndexExpression& index : node.access.indices) {
+      for (const auto& loaded : index.loaded) depends |= facts_.depends[loaded.scalar];
+    }
+  }
   void visit(const ForLoop& node) { block(node.body); }
   void visit(const ReduceLoop& node) {
     block(node.body);
@@ -64,6 +71,11 @@ VariableSet variables_of(const Access& access) {
   return set;
 }
 
+bool has_loaded_index(const Access& access) {
+  return std::any_of(access.indices.begin(), access.indices.end(),
+                     [](const IndexExpression& index) { return !index.loaded.empty(); });
+}
+
 bool is_simple(const Access& access) {
   if (access.guarded) return false;
   for (const IndexExpression& index : access.indices) {
@@ -86,6 +98,9 @@ FlatAddress flat_address(const Kernel& kernel, const Access& access) {
   for (size_t d = 0; d < access.indices.size(); ++d) {
     address.offset += strides[d] * access.indices[d].offset;
     for (const auto& term : access.indices[d].terms) sum[term.variable] += strides[d] * term.coefficient;
+    for (const auto& loaded : access.indices[d].loaded) {
+      address.loaded.push_back({loaded.scalar, strides[d] * loaded.coefficient});
+    }
   }
   for (auto [variable, coefficient] : sum) {
     if (coefficient != 0) address.terms.push_back({variable, coefficient});

@@ -20,14 +20,16 @@ struct KernelFacts {
 // `kernel` must outlive the facts and stay where it is.
 KernelFacts find_facts(const Kernel& kernel);
 
-VariableSet variables_of(const Access& access);
+VariableSet variables_of(const Access& access);  // those of its affine terms
+bool has_loaded_index(const Access& access);
 
-// True where the element is always inside its buffer and at a linear address.
+// True where the element is always inside its buffer and at a linear address (of variables and loaded indices).
 bool is_simple(const Access& access);
 
 // Address in elements; only for simple accesses.
 struct FlatAddress {
   std::vector<IndexExpression::Term> terms;  // no zero coefficient
+  std::vector<IndexExpression::Loaded> loaded;
   int64_t offset = 0;
 
   int64_t stride(VariableIndex variable) const;

@@ -21,10 +21,20 @@ bool is_expensive(const Statement& definition) {
   return compute->op == ScalarOp::Div || (compute->op >= ScalarOp::Sqrt && compute->op <= ScalarOp::Pow);
 }
 
+std::vector<ScalarIndex> loaded_indices(const Access& access) {
+  std::vector<ScalarIndex> scalars;
+  for (const IndexExpression& index : access.indices) {
+    for (const auto& loaded : index.loaded) scalars.push_back(loaded.scalar);
+  }
+  return scalars;
+}
+
 void count_uses(const Block& block, std::vector<int>& counts) {
   for (const Statement& statement : block) {
     if (const Compute* node = std::get_if<Compute>(&statement.node)) {
       for (ScalarIndex operand : node->operands) ++counts[operand];
+    } else if (const Load* node = std::get_if<Load>(&statement.node)) {
+      for (ScalarIndex index : loaded_indices(node->access)) ++counts[index];
     } else if (const Store* node = std::get_if<Store>(&statement.node)) {
       ++counts[node->value];
     } else if (const ForLoop* node = std::get_if<ForLoop>(&statement.node)) {
@@ -305,6 +315,9 @@ bool KernelEmitter::is_invariant(ScalarIndex scalar, const Point& point) const {
   const Statement* definition = facts_.definition[scalar];
   if (std::holds_alternative<ReduceLoop>(definition->node)) return false;
   if (const Load* load = std::get_if<Load>(&definition->node)) {
+    for (ScalarIndex index : loaded_indices(load->access)) {
+      if (!is_invariant(index, point)) return false;
+    }
     if (!is_overwritten_[load->access.buffer]) return true;
     return std::find(pending_loads_.begin(), pending_loads_.end(), scalar) != pending_loads_.end();
   }
@@ -332,6 +345,8 @@ void KernelEmitter::hoist_scalar(ScalarIndex scalar, bool keep_cheap, std::vecto
   }
   if (const Compute* compute = std::get_if<Compute>(&definition->node)) {
     for (ScalarIndex operand : compute->operands) hoist_scalar(operand, keep_cheap, visited);
+  } else if (const Load* load = std::get_if<Load>(&definition->node)) {
+    for (ScalarIndex index : loaded_indices(load->access)) hoist_scalar(index, keep_cheap, visited);
   }
 }
 

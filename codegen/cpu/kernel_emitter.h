@@ -147,6 +147,8 @@ class KernelEmitter {
   Value* load_guarded(const Load& load, const Point& point);
   Value* gather(Value* pointer, Value* offsets, Value* mask, DType dtype, int lanes, const Access& access);
   Value* lane_offsets(int64_t stride, int lanes);
+  bool varies_over_lanes(ScalarIndex scalar) const;
+  Value* loaded_offset(const IndexExpression::Loaded& loaded, const Point& point);
   Value* active_mask(const Point& point, int dimension);  // null where all lanes are active
   Value* index_value(const IndexExpression::Term& term, const Point& point);
   template <typename Instruction>

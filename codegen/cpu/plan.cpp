@@ -157,7 +157,7 @@ bool Planner::is_reused(const Block& block, VariableIndex rows, VariableIndex co
     }
     const Load* load = std::get_if<Load>(&statement.node);
     if (load && depth > 1) {
-      VariableSet used = variables_of(load->access);
+      const VariableSet& used = facts_.depends[load->result];
       found |= used[columns] && !used[rows];
     }
   }
@@ -225,7 +225,9 @@ std::optional<PackPlan> Planner::choose_pack(const NestPlan& plan, const Nest& n
   for (ScalarIndex operand : product->operands) {
     const VariableSet& depends = facts_.depends[operand];
     const Load* load = std::get_if<Load>(&facts_.definition[operand]->node);
-    if (!load || !is_simple(load->access) || depends[rows.variable] || !depends[columns.variable]) continue;
+    if (!load || !is_simple(load->access) || has_loaded_index(load->access) || depends[rows.variable] ||
+        !depends[columns.variable])
+      continue;
     FlatAddress address = flat_address(kernel_, load->access);
     int64_t size = dtype_bytes(kernel_.scalars[operand]);
     int64_t bytes = extent(depth) * widest * columns.lanes * size;
@@ -260,7 +262,7 @@ std::optional<VariableIndex> Planner::transposed_rows(const Nest& nest, Variable
       return std::nullopt;
     }
     const Load* load = std::get_if<Load>(&statement.node);
-    if (!load || !is_simple(load->access)) continue;
+    if (!load || !is_simple(load->access) || has_loaded_index(load->access)) continue;
     FlatAddress address = flat_address(kernel_, load->access);
     if (address.stride(columns) == 0 || address.stride(columns) == 1) continue;
     for (VariableIndex variable : nest.variables) {

@@ -60,10 +60,14 @@ double Planner::compute_cycles(const Compute& node, const Lanes& lanes) const {
 
 double Planner::access_cycles(const Access& access, const Lanes& lanes, bool is_store) const {
   double guard = is_simple(access) ? 0 : 3;
-  if (lanes.lanes == 1 || !variables_of(access)[lanes.variable]) return (is_store ? 1 : 0.5) + guard;
+  bool is_gathered = false;
+  for (const IndexExpression& index : access.indices) {
+    for (const auto& loaded : index.loaded) is_gathered |= varies(loaded.scalar, lanes);
+  }
+  if (lanes.lanes == 1 || !(is_gathered || variables_of(access)[lanes.variable])) return (is_store ? 1 : 0.5) + guard;
   int64_t bytes = dtype_bytes(kernel_.buffers[access.buffer].type.dtype);
   bool contiguous = false;
-  bool divides = false;
+  bool divides = is_gathered;
   for (const IndexExpression& index : access.indices) divides |= index.divisor != 1;
   if (!divides) contiguous = flat_address(kernel_, access).stride(lanes.variable) == 1;
   if (contiguous) {

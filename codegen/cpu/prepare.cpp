@@ -179,7 +179,7 @@ void flatten_buffers(Kernel& kernel) {
     Access* access = access_of(statement);
     if (!access || !is_flat[access->buffer]) return;
     FlatAddress address = flat_address(kernel, *access);
-    access->indices = {IndexExpression{std::move(address.terms), address.offset, 1}};
+    access->indices = {IndexExpression{std::move(address.terms), address.offset, 1, std::move(address.loaded)}};
   });
   for (size_t b = 0; b < kernel.buffers.size(); ++b) {
     if (is_flat[b]) kernel.buffers[b].type.shape = {kernel.buffers[b].type.elements()};

@@ -142,6 +142,9 @@ class KernelRun {
       const IndexExpression& expression = access.indices[d];
       int64_t value = expression.offset;
       for (const auto& term : expression.terms) value += term.coefficient * index_[term.variable];
+      for (const auto& loaded : expression.loaded) {
+        value += loaded.coefficient * static_cast<int64_t>(scalars_[loaded.scalar]);
+      }
       bool is_inside = value % expression.divisor == 0;
       value /= expression.divisor;
       is_inside = is_inside && value >= 0 && value < buffer.type.shape[d];

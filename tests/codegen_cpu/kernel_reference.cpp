@@ -63,6 +63,9 @@ class Reference {
       const IndexExpression& index = access.indices[d];
       int64_t value = index.offset;
       for (const auto& term : index.terms) value += term.coefficient * position_[term.variable];
+      for (const auto& loaded : index.loaded) {
+        value += loaded.coefficient * static_cast<int64_t>(scalars_[loaded.scalar]);
+      }
       if (value % index.divisor != 0) return -1;
       value /= index.divisor;
       if (value < 0 || value >= type.shape[d]) return -1;

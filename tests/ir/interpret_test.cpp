@@ -47,6 +47,20 @@ TEST_CASE("contract: products, transposes, batches, outer and inner products") {
   CHECK(apply("contract", {f32({2, 0}, {}), f32({0, 1}, {})}, {{"spec", "bk,kn->bn"}}) == Numbers{0, 0});
 }
 
+TEST_CASE("gather and scatter_add: rows, columns, repeated indices, indices outside") {
+  Tensor x = f32({3, 2}, {1, 2, 3, 4, 5, 6});
+  Tensor ids{{DType::I32, {4}}, {2, 0, 3, -1}};
+  CHECK(apply("gather", {x, ids}, {{"axis", int64_t{0}}}) == Numbers{5, 6, 1, 2, 0, 0, 0, 0});
+  Tensor columns{{DType::I64, {3}}, {1, 1, 2}};
+  CHECK(apply("gather", {x, columns}, {{"axis", int64_t{1}}}) == Numbers{2, 2, 0, 4, 4, 0, 6, 6, 0});
+  CHECK(apply("gather", {x, {{DType::I64, {}}, {1}}}, {{"axis", int64_t{0}}}) == Numbers{3, 4});
+  Tensor places{{DType::I32, {3}}, {1, 4, 1}};
+  Attrs rows = {{"axis", int64_t{0}}, {"size", int64_t{3}}};
+  CHECK(apply("scatter_add", {places, x}, rows) == Numbers{0, 0, 6, 8, 0, 0});
+  Attrs into_columns = {{"axis", int64_t{1}}, {"size", int64_t{2}}};
+  CHECK(apply("scatter_add", {{{DType::I32, {2}}, {0, 0}}, x}, into_columns) == Numbers{3, 0, 7, 0, 11, 0});
+}
+
 TEST_CASE("reductions: axes, empty groups, NaN, the first of equals") {
   Tensor x = f32({2, 3}, {3, 1, 2, 4, 6, 5});
   CHECK(apply("sum", {x}, {{"axes", Ints{0}}}) == Numbers{7, 7, 7});
