@@ -5,8 +5,7 @@
 
 #include <algorithm>
 
-#include <cmath>
-
+#include "frontend/data_format.h"
 #include "frontend/evaluator.h"
 #include "frontend/print_ast.h"
 
@@ -15,89 +14,100 @@ namespace tarn {
 using ast::Expr;
 using ast::ExprKind;
 
-static const std::vector<std::string> kFormats = {"idx", "csv", "npy"};
-
 static std::string format_of(const ast::Decl& data) {
   const Expr* call = data.value.get();
   const Expr* name = call && call->kind == ExprKind::Call ? call->parts[0].get() : call;
   return name && name->kind == ExprKind::Name ? name->text : "";
 }
 
-static std::vector<std::string> keys_of(const std::string& format) {
-  if (format == "idx") return {"train", "test", "valid", "split_seed"};
-  if (format == "csv") return {"train", "test", "valid", "split_seed", "header", "separator"};
-  return {"valid", "test", "split_seed"};
+std::vector<std::string_view> byte_sources_of(const ast::Decl& data) {
+  const DataFormat* format = find_data_format(format_of(data));
+  std::vector<std::string_view> names;
+  if (!format) return names;
+  for (const ByteSource& source : format->byte_sources) names.push_back(source.name);
+  return names;
 }
 
-// A number, text or truth value as an attribute; nullopt where the key takes another kind.
-static std::optional<AttrValue> data_value(const std::string& key, const Term& value) {
-  bool is_fraction = value.is_number() && value.number() > 0 && value.number() < 1;
-  bool is_split = key == "valid" || key == "test";
-  if (is_split && is_fraction) return AttrValue{value.number()};
-  if (key == "split_seed") {
-    bool is_seed = value.is_number() && value.number() >= 0 && value.number() <= 1e15 &&
-                   value.number() == std::floor(value.number());
-    return is_seed ? std::optional(AttrValue{static_cast<int64_t>(value.number())}) : std::nullopt;
+// "idx, csv and npy"
+static std::string list_text(const std::vector<std::string>& words) {
+  std::string text;
+  for (size_t i = 0; i < words.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 == words.size() ? " and " : ", ") + words[i];
   }
-  if (value.kind == TermKind::Text && key != "header") return AttrValue{value.text};
-  if (key == "header" && value.kind == TermKind::Bool) return AttrValue{value.integer != 0};
-  if (key == "header" && value.kind == TermKind::Text && value.text == "auto") return AttrValue{value.text};
-  return std::nullopt;
+  return text;
+}
+
+static void report_format(Session& session, const ast::Decl& data, const std::string& format) {
+  std::vector<std::string> known;
+  for (const DataFormat& other : data_formats()) known.emplace_back(other.name);
+  std::string nearest = nearest_name(format, known);
+  session.error(
+      data.value->span,
+      fmt::format("there is no data format `{}`{}", format,
+                  nearest.empty() ? "; there are " + list_text(known) : fmt::format("; did you mean `{}`?", nearest)),
+      "data.format");
+}
+
+static void report_key(Session& session, const DataFormat& format, const std::string& key, Span span) {
+  std::vector<std::string> known(format.keys.begin(), format.keys.end());
+  if (!format.pattern_key.empty()) known.emplace_back(format.pattern_key);
+  std::string nearest = nearest_name(key, known);
+  std::string hint = nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest);
+  session.error(span,
+                key.empty() ? fmt::format("`{}` takes {}, and the rest by name", format.name,
+                                          format.pattern_key.empty() ? "no file pattern" : "one file pattern")
+                            : fmt::format("`{}` has no key `{}`{}", format.name, key, hint),
+                "key.unknown");
+}
+
+static void report_missing_keys(Session& session, const ast::Decl& data, const DataFormat& format, const Attrs& attrs) {
+  if (!format.pattern_key.empty() && !attrs.count(std::string(format.pattern_key))) {
+    session.error(data.value->span, fmt::format("`{}` needs the file pattern of its training data", format.name),
+                  "key.missing");
+  }
+  for (std::string_view key : format.keys) {
+    if (!data_key(key).is_required || attrs.count(std::string(key))) continue;
+    session.error(data.value->span,
+                  fmt::format("`{}` needs the key `{}`: {}", format.name, key, data_key(key).expected), "key.missing");
+  }
 }
 
 Attrs data_attrs(Evaluator& evaluator, const ast::Decl& data) {
   Session& session = evaluator.session;
-  std::string format = format_of(data);
-  bool is_known = false;
-  for (const std::string& known : kFormats) is_known = is_known || known == format;
-  if (!is_known) {
-    std::string nearest = nearest_name(format, kFormats);
-    session.error(
-        data.value->span,
-        fmt::format("there is no data format `{}`{}", format,
-                    nearest.empty() ? "; there are idx, csv and npy" : fmt::format("; did you mean `{}`?", nearest)),
-        "data.format");
+  std::string name = format_of(data);
+  const DataFormat* format = find_data_format(name);
+  if (!format) {
+    report_format(session, data, name);
     return {};
   }
-  Attrs attrs = {{"format", format}};
-  std::vector<std::string> keys = keys_of(format);
+  Attrs attrs = {{"format", name}};
   FramePtr frame = evaluator.make_frame(FrameKind::Function, &data);
   for (const ast::Arg& arg : data.value->args) {
     std::string key = arg.name.text;
-    if (key.empty() && !attrs.count("train") && format != "npy") key = "train";
-    bool is_key = false;
-    for (const std::string& known : keys) is_key = is_key || known == key;
+    if (key.empty() && !attrs.count(std::string(format->pattern_key))) key = format->pattern_key;
+    bool is_key = !key.empty() && (key == format->pattern_key ||
+                                   std::find(format->keys.begin(), format->keys.end(), key) != format->keys.end());
     Span key_span = arg.name.text.empty() ? arg.value->span : arg.name.span;
     if (!is_key) {
-      std::string nearest = nearest_name(key, keys);
-      std::string hint = nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest);
-      session.error(key_span,
-                    key.empty() ? fmt::format("`{}` takes one file pattern, and the rest by name", format)
-                                : fmt::format("`{}` has no key `{}`{}", format, key, hint),
-                    "key.unknown");
+      report_key(session, *format, key, key_span);
       continue;
     }
     Term value = evaluator.eval_static(*arg.value, frame);
-    if (value.is_error()) continue;
-    std::optional<AttrValue> attr = data_value(key, value);
+    if (value.is_error()) {
+      attrs.emplace(key, std::string());  // reported; it is not missing
+      continue;
+    }
+    std::optional<AttrValue> attr = data_key(key).read(value);
     if (!attr) {
-      bool is_split = key == "valid" || key == "test";
       session.error(arg.value->span,
-                    fmt::format("`{}` is {}, but this is {}", key,
-                                is_split              ? "a fraction between 0 and 1 or a file pattern"
-                                : key == "header"     ? "true, false or \"auto\""
-                                : key == "split_seed" ? "a whole number, 0 or more"
-                                                      : "a text",
-                                describe(value)),
+                    fmt::format("`{}` is {}, but this is {}", key, data_key(key).expected, describe(value)),
                     "key.value");
+      attrs.emplace(key, std::string());
     } else if (!attrs.emplace(key, *attr).second) {
       session.error(key_span, fmt::format("`{}` is given twice", key), "key.duplicate");
     }
   }
-  if (format != "npy" && !attrs.count("train")) {
-    session.error(data.value->span, fmt::format("`{}` needs the file pattern of its training data", format),
-                  "key.missing");
-  }
+  report_missing_keys(session, data, *format, attrs);
   return attrs;
 }
 
@@ -114,23 +124,66 @@ static std::string plain_name(std::string name) {
   return name;
 }
 
+static const ByteSource* find_byte_source(const DataFormat& format, std::string_view name) {
+  for (const ByteSource& source : format.byte_sources) {
+    if (source.name == name) return &source;
+  }
+  return nullptr;
+}
+
+static void report_source(Session& session, const DataFormat& format, const std::string& name, Span span) {
+  std::string help;
+  for (const DataFormat& other : data_formats()) {
+    std::vector<std::string> sources;
+    for (const ByteSource& source : other.byte_sources) sources.push_back(fmt::format("`{}`", source.name));
+    if (!sources.empty()) help += fmt::format("{} has {}, ", other.name, list_text(sources));
+  }
+  help += "csv has `cols[0..10]` and `cols[\"name\"]`, npy has files: \"x.npy\"";
+  session.error(span, fmt::format("data of format `{}` has no `{}`", format.name, name), "data.source").help({}, help);
+}
+
+// A window of text is as long as the field's type says, and its characters are labels.
+bool Evaluator::fits_text(const Frame& root, const std::vector<Axis>& axes, const std::string& source, Span span) {
+  const ast::Entry& field = *root.field;
+  if (field.type->element.text != "class") {
+    session.error(field.type->span,
+                  fmt::format("`{}` are characters, numbered: the type of `{}` is class[characters][window], not `{}`",
+                              source, field.key.text, print_type(*field.type)),
+                  "data.type");
+    return false;
+  }
+  for (const ast::Arg& arg : root.decl->value->args) {
+    if (arg.name.text != "window") continue;
+    Term window = eval_static(*arg.value, make_frame(FrameKind::Function, root.decl));
+    if (window.kind != TermKind::Integer || (axes.size() == 1 && axes[0].size == window.integer)) return true;
+    session
+        .error(span,
+               fmt::format("`{}` are windows of {} characters, but the type of `{}` is `{}`", source, window.integer,
+                           field.key.text, print_type(*field.type)),
+               "data.type")
+        .note(arg.value->span, "the window is given here");
+    return false;
+  }
+  return true;  // the missing key is reported with the block
+}
+
 // The step's argument that holds this source's raw values, one row each: dtype as the file has it.
 Term Evaluator::source_tensor(const FramePtr& frame, const std::string& name, Attrs attrs, int64_t columns, Span span) {
   const Frame& root = *frame->root;
-  std::string format = format_of(*root.decl);
-  if (std::find(kFormats.begin(), kFormats.end(), format) == kFormats.end()) return {};  // reported with the block
+  const DataFormat* format = find_data_format(format_of(*root.decl));
+  if (!format) return {};  // reported with the block
   const std::string& source = std::get<std::string>(attrs.at("source"));
-  bool is_idx = source == "images" || source == "labels";
-  std::string_view source_format = is_idx ? "idx" : source == "cols" ? "csv" : "npy";
-  if (source_format != format) {
-    session.error(span, fmt::format("data of format `{}` has no `{}`", format, name), "data.source")
-        .help({},
-              "idx has `images` and `labels`, csv has `cols[0..10]` and `cols[\"name\"]`, npy has files: \"x.npy\"");
+  bool is_bytes = is_byte_source(source);
+  const ByteSource* byte_source = find_byte_source(*format, source);
+  bool is_known = is_bytes ? byte_source != nullptr : format->name == (source == "cols" ? "csv" : "npy");
+  if (!is_known) {
+    report_source(session, *format, name, span);
     return {};
   }
   bool is_class = root.field->type->element.text == "class";
   std::vector<Axis> axes = row_axes(*this, root);
   if (axes.size() != root.field->type->dims.size()) return {};
+  if (format->name == "text" && !fits_text(root, axes, source, span)) return {};
   int64_t elements = 1;
   for (const Axis& axis : axes) elements *= axis.size;
   if (columns > 0 && elements != columns) {
@@ -142,6 +195,14 @@ Term Evaluator::source_tensor(const FramePtr& frame, const std::string& name, At
     if (!made.rule.empty()) made.note(root.field->type->span, "the type is given here");
     return {};
   }
+  if (byte_source && byte_source->row_bytes > 0 && elements != byte_source->row_bytes) {
+    session.error(span,
+                  fmt::format("`{}` of format `{}` has {} value{} for each row, but the type `{}` holds {}", source,
+                              format->name, byte_source->row_bytes, byte_source->row_bytes == 1 ? "" : "s",
+                              print_type(*root.field->type), elements),
+                  "data.type");
+    return {};
+  }
   int64_t label_classes = 0;
   if (is_class) {
     std::optional<int64_t> classes = eval_size(*root.field->type->classes, make_frame(FrameKind::Function, root.decl));
@@ -151,9 +212,9 @@ Term Evaluator::source_tensor(const FramePtr& frame, const std::string& name, At
   }
   // A field that is just the source names the input; one that is computed puts the source after its own name.
   bool is_direct = root.field->value->span.begin == span.begin && root.field->value->span.end == span.end;
-  std::string input = is_idx ? name : root.field->key.text + (is_direct ? "" : "." + plain_name(name));
+  std::string input = is_bytes ? name : root.field->key.text + (is_direct ? "" : "." + plain_name(name));
   std::optional<DType> declared = dtype_from_name(root.field->type->element.text);
-  DType dtype = is_idx ? DType::U8 : is_class ? DType::I32 : declared.value_or(DType::F32);
+  DType dtype = is_bytes ? DType::U8 : is_class ? DType::I32 : declared.value_or(DType::F32);
   axes.insert(axes.begin(), emit.fresh_batch_axis());
   Term raw = emit.argument(input, Role::Input, dtype, axes);
   if (raw.shape() != shape_of(axes)) {

@@ -1,7 +1,8 @@
 // The `data` block: its format, where its files are, and which fields make which inputs.
 #pragma once
 
-#include <optional>
+#include <string_view>
+#include <vector>
 
 #include "frontend/session.h"
 
@@ -9,7 +10,10 @@ namespace tarn {
 
 class Evaluator;
 
-// The record's attributes: format, train, test, valid, header, separator.  Reports unknown keys and wrong values.
+// The record's attributes: `format` and the block's keys.  Reports unknown, missing and wrong ones.
 Attrs data_attrs(Evaluator& evaluator, const ast::Decl& data);
+
+// The names that the block's format gives to bytes of its files; they name inputs of the step.
+std::vector<std::string_view> byte_sources_of(const ast::Decl& data);
 
 }  // namespace tarn

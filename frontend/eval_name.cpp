@@ -1,6 +1,8 @@
 // Names: of the block, the declaration, the data, the file, the library; constants and hypers.
 #include <fmt/format.h>
 
+#include "frontend/data.h"
+#include "frontend/data_format.h"
 #include "frontend/evaluator.h"
 
 namespace tarn {
@@ -53,7 +55,7 @@ Term Evaluator::eval_name(const Expr& expr, const FramePtr& frame, Mode mode) {
       columns.kind = TermKind::Columns;
       return columns;
     }
-    if (name == "images" || name == "labels") return source_tensor(frame, name, {{"source", name}}, 0, expr.span);
+    if (is_byte_source(name)) return source_tensor(frame, name, {{"source", name}}, 0, expr.span);
   }
   if (init_ && name == "fan_in") return integer_term(init_->fan_in);
   if (init_ && name == "fan_out") return integer_term(init_->fan_out);
@@ -108,7 +110,11 @@ Term Evaluator::unknown_name(const std::string& name, Span span, const FramePtr&
     if (!at->data) continue;
     for (const ast::Entry& field : at->data->entries) candidates.push_back(field.key.text);
   }
-  if (frame->kind == FrameKind::Data) candidates.insert(candidates.end(), {"images", "labels", "cols"});
+  if (frame->kind == FrameKind::Data) {
+    std::vector<std::string_view> sources = byte_sources_of(*frame->root->decl);
+    candidates.insert(candidates.end(), sources.begin(), sources.end());
+    candidates.emplace_back("cols");
+  }
   std::string nearest = nearest_name(name, candidates);
   std::string hint = nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest);
   session.error(span, fmt::format("there is no `{}` here{}", name, hint), "name.unknown");

@@ -183,6 +183,7 @@ class Evaluator {
 
   // Data (data.cpp)
   Term source_tensor(const FramePtr& frame, const std::string& name, Attrs attrs, int64_t columns, Span span);
+  bool fits_text(const Frame& root, const std::vector<Axis>& axes, const std::string& source, Span span);
   Term data_file(const ast::Expr& expr, const FramePtr& frame);
   Term data_columns(const ast::Expr& expr, const FramePtr& frame);
 

@@ -103,8 +103,10 @@ void ProgramBuilder::take_names() {
     for (const ast::Entry& field : spec_.data->entries) {
       if (fields.insert(field.key.text).second) session_.take_name(field.key.text, "a data field", field.key.span);
     }
-    for (const char* name : {"images", "labels"}) {
-      if (!fields.count(name)) session_.take_name(name, "a file of the data", spec_.data->name.span);
+    for (std::string_view name : byte_sources_of(*spec_.data)) {
+      if (!fields.count(std::string(name))) {
+        session_.take_name(std::string(name), "a source of the data", spec_.data->name.span);
+      }
     }
   } else if (model_) {
     for (const ast::Param& param : model_->params) session_.take_name(param.name.text, "an input", param.name.span);

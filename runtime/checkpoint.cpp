@@ -67,6 +67,8 @@ static void add_state(Content& content, Model& model, const RunState& state) {
     content.add("tarn.since_best", state.epochs_since_best);
   }
   if (state.finished) content.add("tarn.finished", int64_t{1});
+  for (const auto& [input, names] : state.classes)
+    if (names.size() < sizeof(tarn_st_pair::value)) content.add("tarn.classes." + input, names);
   for (const tarn_tensor* hyper : model.of_role(TARN_HYPER))
     content.add(std::string("hyper.") + hyper->name, model.hyper(*hyper));
 }

@@ -4,7 +4,8 @@
 // `best/NAME` while the run goes on; in the finished file, where the plain names hold the best weights, `last/NAME`.
 // Metadata (strings): tarn.format = "1", tarn.model, tarn.model_hash, tarn.step, tarn.epoch, tarn.cursor, tarn.epochs,
 // tarn.total_steps, tarn.seed, tarn.batch, tarn.rows, tarn.data, tarn.loss_sum, tarn.row_count, tarn.metric.NAME,
-// tarn.best_value, tarn.best_epoch, tarn.since_best, tarn.finished, hyper.NAME; tarn.hash as safetensors.h says.
+// tarn.best_value, tarn.best_epoch, tarn.since_best, tarn.finished, tarn.classes.INPUT (a JSON list of what the class
+// numbers stand for, where the data file has names and they fit), hyper.NAME; tarn.hash as safetensors.h says.
 #pragma once
 
 #include <string>

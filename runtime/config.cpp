@@ -49,6 +49,16 @@ class Object {
       wrong(key, "a file pattern or a fraction below 1");
     return split;
   }
+  MissingConfig missing(const char* key) {
+    using How = MissingConfig::How;
+    const Json* value = find(key);
+    if (value == nullptr) return {};
+    if (value->is_number()) return {How::kValue, value->get<double>()};
+    for (auto [name, how] : {std::pair("mean", How::kMean), {"median", How::kMedian}, {"drop", How::kDrop}})
+      if (*value == name) return {how, 0};
+    wrong(key, "mean, median, drop or a number");
+    return {};
+  }
   void wrong(const char* key, const char* expected) {
     if (error_.empty()) error_ = format("the program's config: `%s.%s` is not %s", where_, key, expected);
   }
@@ -86,14 +96,18 @@ static DataConfig read_data(const Json& json, std::string& error) {
   DataConfig data;
   data.name = object.text("name", "data");
   std::string kind = object.text("format", "");
-  if (kind == "idx")
-    data.format = DataFormat::kIdx;
-  else if (kind == "csv")
-    data.format = DataFormat::kCsv;
-  else if (kind == "npy")
-    data.format = DataFormat::kNpy;
-  else
-    object.wrong("format", "one of idx, csv, npy");
+  static const std::pair<const char*, DataFormat> kFormats[] = {{"idx", DataFormat::kIdx},
+                                                                {"csv", DataFormat::kCsv},
+                                                                {"npy", DataFormat::kNpy},
+                                                                {"cifar", DataFormat::kCifar},
+                                                                {"text", DataFormat::kText}};
+  bool is_known = false;
+  for (const auto& [name, format] : kFormats) {
+    if (kind != name) continue;
+    data.format = format;
+    is_known = true;
+  }
+  if (!is_known) object.wrong("format", "one of idx, csv, npy, cifar, text");
   data.train = object.text("train", "");
   data.test = object.split("test");
   data.valid = object.split("valid");
@@ -105,6 +119,8 @@ static DataConfig read_data(const Json& json, std::string& error) {
     else if (*header != "auto")
       object.wrong("header", "true, false or \"auto\"");
   }
+  data.missing = object.missing("missing");
+  data.window = object.integer("window", data.format == DataFormat::kText ? 0 : 1, 1);
   std::string separator = object.text("separator", "");
   if (separator.size() > 1) object.wrong("separator", "one character");
   if (!separator.empty()) data.separator = separator[0];

@@ -2,16 +2,20 @@
 //
 //   {"model": "mlp", "source": "mnist.tarn",
 //    "data": {                                 absent: the model has no data (then `train` and `eval` say so)
-//      "name": "mnist", "format": "idx" | "csv" | "npy",
+//      "name": "mnist", "format": "idx" | "cifar" | "csv" | "npy" | "text",
 //      "train": "train-*",                     file or shell pattern inside --data; csv: one file; npy: not used
 //      "test": "t10k-*" | 0.2,                 optional: files, or a fraction of the training rows
 //      "valid": 0.2 | "valid-*",               optional, likewise
 //      "split_seed": 0,                        optional: chooses the rows that fractions take
 //      "header": "auto" | true | false,        csv, optional; "auto" by default
 //      "separator": ",",                       csv, optional: found out by default (`,` `;` or tab)
+//      "missing": "mean" | "median" | "drop" | 0.0,   csv, optional: missing cells; an error by default
+//      "window": 64,                           text: characters of a row
 //      "inputs": [                             one per TARN_INPUT that is fed from data
 //        {"tensor": "images", "source": "images"},                          idx: the file of rank >= 2
-//        {"tensor": "labels", "source": "labels", "classes": 10},           idx: the file of rank 1
+//        {"tensor": "labels", "source": "labels", "classes": 10},           idx: the file of rank 1; cifar has the same
+//        two
+//        {"tensor": "tokens", "source": "tokens", "classes": 65},           text: windows; "next": the characters after
 //        {"tensor": "x", "source": "cols", "first": 0, "last": 4},          csv: columns [first, last)
 //        {"tensor": "x", "source": "cols", "names": ["width", "height"]},   csv: columns by the header's names
 //        {"tensor": "y", "source": "cols", "first": 4, "last": 5, "classes": 3},  csv: class codes
@@ -37,7 +41,7 @@
 
 namespace tarn::runtime {
 
-enum class DataFormat { kIdx, kCsv, kNpy };
+enum class DataFormat { kIdx, kCsv, kNpy, kCifar, kText };
 
 struct InputConfig {
   std::string tensor, source, test_source, valid_source;
@@ -53,6 +57,12 @@ struct SplitConfig {
   bool exists() const { return !pattern.empty() || fraction > 0; }
 };
 
+// What stands in for a missing cell.
+struct MissingConfig {
+  enum class How { kError, kDrop, kMean, kMedian, kValue } how = How::kError;
+  double value = 0;
+};
+
 struct DataConfig {
   std::string name;
   DataFormat format = DataFormat::kIdx;
@@ -61,6 +71,8 @@ struct DataConfig {
   int64_t split_seed = 0;
   enum class Header { kAuto, kYes, kNo } header = Header::kAuto;
   char separator = 0;  // 0: found out
+  MissingConfig missing;
+  int64_t window = 0;
   std::vector<InputConfig> inputs;
 };
 

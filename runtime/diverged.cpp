@@ -30,7 +30,7 @@ static std::string find_bad_input(const Model& model, const BatchOrigin& origin)
     if (element < 0) continue;
     int64_t row = element / (static_cast<int64_t>(elements) / model.batch());
     int64_t at = origin.first + row % origin.count;
-    unsigned data_row = origin.split->rows[static_cast<size_t>(origin.order != nullptr ? origin.order[at] : at)];
+    unsigned data_row = origin.rows[at];
     return format("the data hold %s: input `%s`, row %u of its file (counted from 0)",
                   kind_text(value_at(model.data(*input), input->dtype, element)), input->name, data_row);
   }

@@ -10,8 +10,7 @@ namespace tarn::runtime {
 
 // The batch that is in the arena: to name a data row.
 struct BatchOrigin {
-  const Split* split;
-  const uint32_t* order;  // as in fill_batch
+  const uint32_t* rows;  // as in fill_batch
   int64_t first, count;
 };
 

@@ -17,14 +17,14 @@ Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals) {
   for (int64_t first = 0; first < split.size(); first += model.batch()) {
     if (stop_signal() != 0) return Outcome::kStopped;
     int64_t count = std::min(model.batch(), split.size() - first);
-    fill_batch(model, split, nullptr, first, count);
+    fill_batch(model, *split.table, split.rows.data(), first, count);
     session.profile.begin(*session.team, entry, "eval_step");
     int32_t code = session.team->run(entry, model.arena());
     session.profile.end(*session.team);
     if (code != 0)
-      return Error{
-          "the loss is not finite in evaluation: " + explain_divergence(model, entry, {&split, nullptr, first, count}),
-          kDiverged};
+      return Error{"the loss is not finite in evaluation: " +
+                       explain_divergence(model, entry, {split.rows.data(), first, count}),
+                   kDiverged};
     totals.add(model, count);
   }
   return Outcome::kComplete;

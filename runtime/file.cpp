@@ -143,8 +143,20 @@ Result<size_t> ByteSource::read(void* bytes, size_t count) {
   return got;
 }
 
+static constexpr uint64_t kChunk = 4u << 20;  // growth step: small beside the data, large beside a system call
+
+Status ByteSource::read_rest(Bytes& out) {
+  for (;;) {
+    size_t old = out.size();
+    if (!out.resize(old + kChunk)) return Error{path_ + ": out of memory"};
+    Result<size_t> got = read(out.data() + old, kChunk);
+    if (!got) return got.error();
+    if (*got == kChunk) continue;
+    return out.resize(old + *got) ? Status(Done{}) : Status(Error{path_ + ": out of memory"});
+  }
+}
+
 Status ByteSource::read_exactly(Bytes& out, uint64_t count, const char* what) {
-  constexpr uint64_t kChunk = 4u << 20;  // growth step: small beside the data, large beside a system call
   for (uint64_t done = 0; done < count;) {
     size_t chunk = static_cast<size_t>(std::min(count - done, kChunk));
     size_t old = out.size();

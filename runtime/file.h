@@ -44,6 +44,8 @@ class ByteSource {
   // Appends exactly `count` bytes to `out`, growing as they come, so that a lying header cannot make it allocate more
   // than the file holds.  Error "ends after N of M bytes of WHAT".
   Status read_exactly(Bytes& out, uint64_t count, const char* what);
+  // Appends what is left to `out`.
+  Status read_rest(Bytes& out);
   // An error where bytes are left.
   Status expect_end();
 

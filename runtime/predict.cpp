@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <numeric>
 
 #include "data/npy.h"
 #include "session.h"
@@ -56,7 +57,7 @@ static Status load_inputs(Session& session, Table& table) {
         convert_elements(std::move(array->bytes), array->type, tensor->dtype, 0, static_cast<uint64_t>(wanted), path);
     if (!bytes) return bytes.error();
     table.rows = rows;
-    table.columns.push_back({tensor, tensor->bytes / static_cast<uint64_t>(model.batch()), std::move(*bytes)});
+    table.add_dense(*tensor, tensor->bytes / static_cast<uint64_t>(model.batch()), std::move(*bytes));
   }
   for (const tarn_tensor* input : model.inputs()) {
     bool given = false;
@@ -97,12 +98,12 @@ static Status open_outputs(Session& session, int64_t rows, std::vector<OutputFil
 
 static Status run_rows(Session& session, const Table& table, std::vector<OutputFile>& files) {
   Model& model = session.model;
-  Split split{&table, std::vector<uint32_t>(static_cast<size_t>(table.rows))};
-  for (size_t i = 0; i < split.rows.size(); ++i) split.rows[i] = static_cast<uint32_t>(i);
+  std::vector<uint32_t> order(static_cast<size_t>(table.rows));
+  std::iota(order.begin(), order.end(), 0u);
   for (int64_t first = 0; first < table.rows; first += model.batch()) {
     if (stop_signal() != 0) return Error{std::string("stopped by ") + stop_signal_name(), kStopped};
     int64_t count = std::min(model.batch(), table.rows - first);
-    fill_batch(model, split, nullptr, first, count);
+    fill_batch(model, table, order.data(), first, count);
     session.team->run(session.program().predict, model.arena());
     for (OutputFile& output : files) {
       size_t bytes = output.tensor->bytes / static_cast<uint64_t>(model.batch()) * static_cast<uint64_t>(count);

@@ -37,6 +37,8 @@ struct RunState {
   int64_t best_epoch = 0;  // counted from 1
   int64_t epochs_since_best = 0;
   bool finished = false;
+  // By input: what its class numbers stand for, a JSON list of names.  For readers of the file; not read back.
+  std::vector<std::pair<std::string, std::string>> classes;
 };
 
 // A copy of the parameters and states, one after the other in the program's order.

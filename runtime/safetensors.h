@@ -34,7 +34,7 @@ typedef struct tarn_st_tensor {
 
 typedef struct tarn_st_pair {
   char key[256];
-  char value[256];
+  char value[4096];
 } tarn_st_pair;
 
 /* What to write: `tensor(user, i, out)` and `pair(user, i, out)` are asked several times, with equal answers. */

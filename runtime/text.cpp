@@ -21,10 +21,27 @@ std::string format(const char* pattern, ...) {
   return text;
 }
 
+// Bytes of the UTF-8 sequence at the start of `text`; 0 where there is none (surrogates and overlong forms pass).
+static size_t utf8_length(std::string_view text) {
+  auto first = static_cast<unsigned char>(text[0]);
+  size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+  if (length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i)
+    if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) return 0;
+  return length;
+}
+
 std::string json_string(std::string_view text) {
   std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') {
+  for (size_t at = 0; at < text.size(); ++at) {
+    char c = text[at];
+    size_t length = utf8_length(text.substr(at));
+    if (length == 0) {
+      out += "\\ufffd";
+    } else if (length > 1) {
+      out += text.substr(at, length);
+      at += length - 1;
+    } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (static_cast<unsigned char>(c) < 0x20) {
@@ -34,6 +51,12 @@ std::string json_string(std::string_view text) {
     }
   }
   return out + "\"";
+}
+
+std::string json_list(const std::vector<std::string>& texts) {
+  std::string list = "[";
+  for (const std::string& text : texts) list += (list.size() > 1 ? "," : "") + json_string(text);
+  return list + "]";
 }
 
 std::string json_number(double value) {

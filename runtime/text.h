@@ -10,8 +10,11 @@ namespace tarn::runtime {
 
 [[gnu::format(printf, 1, 2)]] std::string format(const char* pattern, ...);
 
-// The text in double quotes, escaped for JSON; control characters as \u00XX.
+// The text in double quotes, escaped for JSON; control characters as \u00XX, bytes that are no UTF-8 as \ufffd.
 std::string json_string(std::string_view text);
+
+// ["a", "b"] for JSON.
+std::string json_list(const std::vector<std::string>& texts);
 
 // A number for JSON: shortest round-trip of f32/f64; null where it is not finite.
 std::string json_number(double value);

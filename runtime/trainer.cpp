@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "diverged.h"
-#include "random.h"
 #include "signals.h"
 #include "text.h"
 
@@ -24,7 +23,7 @@ bool Trainer::patience_is_over() const {
 
 Error Trainer::diverged(const tarn_entry& entry, int64_t first, int64_t count) {
   int64_t step = model_.scalar(TARN_STEP);
-  BatchOrigin origin{&data_.train, order_.data(), first, count};
+  BatchOrigin origin{order_.data(), first, count};
   std::string text = format("diverged at step %lld (epoch %lld): the loss is not finite\n  ",
                             static_cast<Big>(step + 1), static_cast<Big>(state_.epoch + 1)) +
                      explain_divergence(model_, entry, origin);
@@ -37,8 +36,9 @@ Error Trainer::diverged(const tarn_entry& entry, int64_t first, int64_t count) {
 // The epoch's batches from the cursor on.  Nothing here allocates.
 Result<Outcome> Trainer::train_epoch() {
   const tarn_entry& entry = session_.program().train_step;
-  permute(order_, static_cast<uint64_t>(state_.seed), Stream::kShuffle, static_cast<uint32_t>(state_.epoch));
-  if (!config_->shuffle) std::iota(order_.begin(), order_.end(), 0u);
+  const Table& table = *data_.train.table;
+  order_epoch(data_.train, config_->shuffle, static_cast<uint64_t>(state_.seed), static_cast<uint32_t>(state_.epoch),
+              order_);
   model_.scalar(TARN_EPOCH) = state_.epoch;
   epoch_began_ = now_seconds();
   epoch_first_batch_ = state_.cursor;
@@ -46,8 +46,8 @@ Result<Outcome> Trainer::train_epoch() {
   while (state_.cursor < batch_count) {
     if (stop_signal() != 0) return Outcome::kStopped;
     int64_t first = state_.cursor * batch, count = std::min(batch, rows - first);
-    fill_batch(model_, data_.train, order_.data(), first, count);
-    prefetch_batch(data_.train, order_.data(), first + count, std::min(batch, rows - first - count));
+    fill_batch(model_, table, order_.data(), first, count);
+    prefetch_batch(table, order_.data(), first + count, std::min(batch, rows - first - count));
     session_.profile.begin(*session_.team, entry, "train_step");
     int32_t code = session_.team->run(entry, model_.arena());
     session_.profile.end(*session_.team);

@@ -105,6 +105,7 @@ Status Trainer::resume() {
   saved.epochs = session_.options.epochs.value_or(saved.epochs);
   saved.seed = session_.options.seed.value_or(saved.seed);
   if (saved.epoch < saved.epochs) saved.finished = false;
+  saved.classes = state_.classes;
   state_ = saved;
   return Done{};
 }
@@ -114,6 +115,8 @@ Status Trainer::start_run() {
   const Options& options = session_.options;
   state_.train_rows = data_.train.size();
   state_.data_hash = fingerprint(data_.train);
+  for (const ClassNames& classes : data_.class_names)
+    state_.classes.emplace_back(classes.tensor->name, json_list(classes.names));
   state_.epochs = options.epochs.value_or(config_->epochs);
   state_.seed = options.seed.value_or(config_->seed);
   model_.scalar(TARN_SEED) = state_.seed;

@@ -36,7 +36,7 @@ struct Missing {
 class CsvReader {
  public:
   CsvReader(const std::string& path, const DataConfig& config, int64_t batch)
-      : path_(path), config_(config), batch_(batch) {}
+      : path_(path), config_(config), batch_(batch), value_text_(format("%.17g", config.missing.value)) {}
   Result<CsvData> read(const std::vector<const tarn_tensor*>& tensors, std::vector<Categories>& categories);
 
  private:
@@ -49,6 +49,8 @@ class CsvReader {
   Status take_row(const std::vector<std::string_view>& cells, int64_t line);
   Status take_number(InputReader& input, std::string_view cell, size_t column, int64_t line);
   Status take_category(InputReader& input, std::string_view cell, int64_t line);
+  bool has_hole(const std::vector<std::string_view>& cells) const;
+  Status take_missing(InputReader& input, size_t column, int64_t line);
   Status report_missing() const;
   Status decide(InputReader& input, Categories& categories) const;
   Result<Bytes> finish(InputReader& input, Categories& categories) const;
@@ -61,7 +63,9 @@ class CsvReader {
   size_t width_ = 0;
   int64_t first_line_ = 0;
   std::map<size_t, Missing> missing_;
-  int64_t rows_ = 0;
+  int64_t rows_ = 0, dropped_ = 0;
+  std::vector<Hole> holes_;
+  std::string value_text_;  // of missing = NUMBER
 };
 
 static bool is_missing(std::string_view cell) {
@@ -161,15 +165,38 @@ Status CsvReader::take_category(InputReader& input, std::string_view cell, int64
   return stored ? Status(Done{}) : Status(Error{path_ + ": out of memory"});
 }
 
+bool CsvReader::has_hole(const std::vector<std::string_view>& cells) const {
+  for (const InputReader& input : inputs_)
+    for (size_t column : input.columns)
+      if (is_missing(cells[column])) return true;
+  return false;
+}
+
+// Stores 0 where the cell can be filled; counts it where not.
+Status CsvReader::take_missing(InputReader& input, size_t column, int64_t line) {
+  bool is_number = input.config->classes == 0;
+  if (config_.missing.how == MissingConfig::How::kError || !is_number) {
+    Missing& missing = missing_[column];
+    if (missing.count++ == 0) missing.first_line = line;
+    return Done{};
+  }
+  uint64_t width = input.tensor->dtype == TARN_F32 ? sizeof(float) : sizeof(double);
+  holes_.push_back({static_cast<uint32_t>(&input - inputs_.data()), input.values.size() / width, column_name(column)});
+  return take_number(input, config_.missing.how == MissingConfig::How::kValue ? value_text_ : "0", column, line);
+}
+
 Status CsvReader::take_row(const std::vector<std::string_view>& cells, int64_t line) {
   if (cells.size() != width_)
     return wrong(line, format("%zu cells, expected %zu as in line %lld", cells.size(), width_,
                               static_cast<long long>(first_line_)));
+  if (config_.missing.how == MissingConfig::How::kDrop && has_hole(cells)) {
+    ++dropped_;
+    return Done{};
+  }
   for (InputReader& input : inputs_) {
     for (size_t column : input.columns) {
       if (is_missing(cells[column])) {
-        Missing& missing = missing_[column];
-        if (missing.count++ == 0) missing.first_line = line;
+        if (Status status = take_missing(input, column, line); !status) return status;
         continue;
       }
       Status status = input.config->classes > 0 ? take_category(input, cells[column], line)
@@ -190,7 +217,10 @@ Status CsvReader::report_missing() const {
                       static_cast<long long>(missing.count), static_cast<long long>(missing.first_line));
     first = false;
   }
-  return Error{message + "; fill them in or leave the rows out"};
+  return Error{message + (config_.missing.how == MissingConfig::How::kError
+                              ? "; `missing = \"mean\"` in the data block fills them, `missing = \"drop\"` leaves the "
+                                "rows out"
+                              : "; a class cannot be filled in: `missing = \"drop\"` leaves the rows out")};
 }
 
 // Reads the first two rows, decides about the header, finds the columns, takes the rows that are data.
@@ -307,9 +337,12 @@ Result<CsvData> CsvReader::read(const std::vector<const tarn_tensor*>& tensors, 
     if (Status status = take_row(cells, rows->line()); !status) return status.error();
   }
   if (Status status = report_missing(); !status) return status.error();
-  if (rows_ == 0) return Error{path_ + ": has a header but no rows"};
+  if (rows_ == 0)
+    return Error{path_ + (dropped_ > 0 ? ": every row has a missing cell" : ": has a header but no rows")};
   CsvData data;
   data.rows = rows_;
+  data.dropped = dropped_;
+  if (config_.missing.how != MissingConfig::How::kValue) data.holes = std::move(holes_);
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Result<Bytes> bytes = finish(inputs_[i], categories[i]);
     if (!bytes) return bytes.error();

@@ -7,6 +7,7 @@
 #include "../config.h"
 #include "../file.h"
 #include "../tarn_abi.h"
+#include "missing.h"
 
 namespace tarn::runtime {
 
@@ -23,10 +24,12 @@ struct Categories {
 struct CsvData {
   int64_t rows = 0;
   std::vector<Bytes> inputs;  // as config.inputs; each [rows, ...] in its tensor's dtype
+  int64_t dropped = 0;        // rows left out for a missing cell
+  std::vector<Hole> holes;    // cells to be filled: they hold 0
 };
 
 // `tensors[i]` is fed by config.inputs[i]; `categories` has one entry for each.  Missing cells (empty, ?, NA, nan,
-// null) are an error that counts them by column.
+// null) are an error that counts them by column, unless config.missing says what to do.
 Result<CsvData> read_csv(const std::string& path, const DataConfig& config,
                          const std::vector<const tarn_tensor*>& tensors, int64_t batch,
                          std::vector<Categories>& categories);

@@ -1,15 +1,16 @@
-// The config's data and a directory -> tables in memory and the rows of each split; rows -> the arena's inputs.
+// The config's data and a directory -> tables in memory and the rows of each split.
 #include "data.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
-#include "../hash.h"
 #include "../random.h"
 #include "../text.h"
+#include "cifar.h"
 #include "csv.h"
 #include "idx.h"
+#include "missing.h"
+#include "text_windows.h"
 
 namespace tarn::runtime {
 
@@ -27,11 +28,17 @@ class Loader {
   Result<std::unique_ptr<Table>> load_table(const std::string& pattern, Part part);
   Status load_idx(const std::string& pattern, Table& table);
   Status load_csv(const std::string& pattern, Table& table);
+  Status load_cifar(const std::string& pattern, Table& table);
+  Status load_text(const std::string& pattern, Table& table);
   Status load_npy(Part part, Table& table);
   Status add_array(const std::string& path, size_t input, Array array, Table& table);
   Status add_column(const std::string& path, size_t input, int64_t rows, Bytes bytes, Table& table);
+  Result<std::string> find_one(const std::string& pattern) const;
+  void take_all(Split& split, const Table& table) const;
   Status split_train(DataSets& sets, const Table& table);
-  void note_categories(DataSets& sets) const;
+  Status split_text(DataSets& sets, const Table& table);
+  Status fill_holes(const DataSets& sets, Table& table);
+  void note_classes(DataSets& sets) const;
   std::string row_shape(const tarn_tensor& tensor) const;
 
   const DataConfig& config_;
@@ -39,6 +46,10 @@ class Loader {
   const std::string& directory_;
   std::vector<const tarn_tensor*> tensors_;  // as config_.inputs
   std::vector<Categories> categories_;
+  Alphabet alphabet_;
+  std::vector<Hole> holes_;  // of the table just read
+  Filler filler_;
+  std::vector<std::string> notes_;
   std::string first_path_;  // whose rows the other columns must match
 };
 
@@ -68,7 +79,7 @@ Status Loader::add_column(const std::string& path, size_t input, int64_t rows, B
                         first_path_.c_str(), static_cast<long long>(table.rows))};
   const tarn_tensor* tensor = tensors_[input];
   table.rows = rows;
-  table.columns.push_back({tensor, tensor->bytes / static_cast<uint64_t>(model_.batch()), std::move(bytes)});
+  table.add_dense(*tensor, tensor->bytes / static_cast<uint64_t>(model_.batch()), std::move(bytes));
   return Done{};
 }
 
@@ -115,22 +126,49 @@ Status Loader::load_idx(const std::string& pattern, Table& table) {
   return Done{};
 }
 
+// The one file of a format that reads one; `--data` may name it.
+Result<std::string> Loader::find_one(const std::string& pattern) const {
+  if (!is_directory(directory_)) return std::string(directory_);
+  Result<std::vector<std::string>> names = find_files(directory_, pattern);
+  if (!names) return names.error();
+  if (names->size() > 1)
+    return Error{"two files fit `" + pattern + "`: " + join_path(directory_, (*names)[0]) + " and " +
+                 join_path(directory_, (*names)[1])};
+  return join_path(directory_, (*names)[0]);
+}
+
 Status Loader::load_csv(const std::string& pattern, Table& table) {
-  std::string path = directory_;
-  if (is_directory(directory_)) {
-    Result<std::vector<std::string>> names = find_files(directory_, pattern);
-    if (!names) return names.error();
-    if (names->size() > 1)
-      return Error{"two files fit `" + pattern + "`: " + join_path(directory_, (*names)[0]) + " and " +
-                   join_path(directory_, (*names)[1])};
-    path = join_path(directory_, (*names)[0]);
-  }
-  Result<CsvData> data = read_csv(path, config_, tensors_, model_.batch(), categories_);
+  Result<std::string> path = find_one(pattern);
+  if (!path) return path.error();
+  Result<CsvData> data = read_csv(*path, config_, tensors_, model_.batch(), categories_);
   if (!data) return data.error();
   for (size_t input = 0; input < tensors_.size(); ++input)
-    if (Status status = add_column(path, input, data->rows, std::move(data->inputs[input]), table); !status)
+    if (Status status = add_column(*path, input, data->rows, std::move(data->inputs[input]), table); !status)
       return status;
+  if (data->dropped > 0)
+    notes_.push_back(
+        format("%s: left out %lld rows with missing cells", path->c_str(), static_cast<long long>(data->dropped)));
+  holes_ = std::move(data->holes);
   return Done{};
+}
+
+Status Loader::load_cifar(const std::string& pattern, Table& table) {
+  Result<std::vector<std::string>> names = find_files(directory_, pattern);
+  if (!names) return names.error();
+  std::vector<CifarInput> inputs;
+  for (size_t input = 0; input < tensors_.size(); ++input)
+    inputs.push_back({tensors_[input], config_.inputs[input].source == "labels", config_.inputs[input].classes});
+  for (std::string& name : *names) name = join_path(directory_, name);
+  return read_cifar(*names, inputs, model_.batch(), table);
+}
+
+Status Loader::load_text(const std::string& pattern, Table& table) {
+  Result<std::string> path = find_one(pattern);
+  if (!path) return path.error();
+  std::vector<TextInput> inputs;
+  for (size_t input = 0; input < tensors_.size(); ++input)
+    inputs.push_back({tensors_[input], config_.inputs[input].source == "next", config_.inputs[input].classes});
+  return read_text(*path, inputs, config_.window, model_.batch(), alphabet_, table);
 }
 
 Status Loader::load_npy(Part part, Table& table) {
@@ -164,26 +202,60 @@ Result<std::unique_ptr<Table>> Loader::load_table(const std::string& pattern, Pa
     case DataFormat::kNpy:
       status = load_npy(part, *table);
       break;
+    case DataFormat::kCifar:
+      status = load_cifar(pattern, *table);
+      break;
+    case DataFormat::kText:
+      status = load_text(pattern, *table);
+      break;
   }
   if (!status) return status.error();
   return table;
 }
 
-static void take_all(Split& split, const Table& table) {
+// 1e-9 undoes the rounding of decimal fractions: 0.29 * 100 is 28.999999999999996.
+static int64_t row_share(double fraction, int64_t rows) {
+  return static_cast<int64_t>(std::floor(fraction * static_cast<double>(rows) + 1e-9));
+}
+
+void Loader::take_all(Split& split, const Table& table) const {
+  if (config_.format == DataFormat::kText) {
+    take_windows(split, table, 0, table.rows + config_.window, config_.window);
+    return;
+  }
   split.table = &table;
   split.rows.resize(static_cast<size_t>(table.rows));
   std::iota(split.rows.begin(), split.rows.end(), 0u);
 }
 
+// A text is cut, not drawn from: training, then validation, then test, so that no window of one is seen in another.
+Status Loader::split_text(DataSets& sets, const Table& table) {
+  int64_t length = table.rows + config_.window, end = length;
+  for (auto [split, fraction, name] :
+       {std::tuple(&sets.test, config_.test.fraction, "test"), std::tuple(&sets.valid, config_.valid.fraction, "valid"),
+        std::tuple(&sets.train, 0.0, "train")}) {
+    bool is_train = split == &sets.train;
+    if (!is_train && fraction <= 0) continue;
+    int64_t begin = is_train ? 0 : end - row_share(fraction, length);
+    take_windows(*split, table, std::max<int64_t>(begin, 0), end, config_.window);
+    if (split->rows.empty())
+      return Error{format("%s of %lld characters has no window of %lld and the character after it",
+                          is_train ? "what is left to train on" : format("%s = %g", name, fraction).c_str(),
+                          static_cast<long long>(length), static_cast<long long>(config_.window))};
+    end = begin;
+  }
+  return Done{};
+}
+
 // test, then validation, then training rows, off a permutation of all; each in ascending order.
 Status Loader::split_train(DataSets& sets, const Table& table) {
+  if (config_.format == DataFormat::kText) return split_text(sets, table);
   std::vector<uint32_t> order(static_cast<size_t>(table.rows));
   permute(order, kSplitKey + static_cast<uint64_t>(config_.split_seed), Stream::kSplit, 0);
   size_t at = 0;
   auto take = [&](Split& split, double fraction, const char* name) -> Status {
     if (fraction <= 0) return Done{};
-    // 1e-9 undoes the rounding of decimal fractions: 0.29 * 100 is 28.999999999999996.
-    auto count = static_cast<size_t>(std::floor(fraction * static_cast<double>(table.rows) + 1e-9));
+    auto count = static_cast<size_t>(row_share(fraction, table.rows));
     if (count == 0 || at + count >= order.size())
       return Error{format("%s = %g of %lld rows leaves %s", name, fraction, static_cast<long long>(table.rows),
                           count == 0 ? "it empty" : "no row to train on")};
@@ -201,10 +273,16 @@ Status Loader::split_train(DataSets& sets, const Table& table) {
   return Done{};
 }
 
-void Loader::note_categories(DataSets& sets) const {
+void Loader::note_classes(DataSets& sets) const {
   for (size_t input = 0; input < categories_.size(); ++input) {
     const Categories& categories = categories_[input];
+    if (config_.format == DataFormat::kText) {
+      std::vector<std::string> names;
+      for (unsigned char character : alphabet_.characters) names.push_back(character_name(character));
+      sets.class_names.push_back({tensors_[input], std::move(names)});
+    }
     if (!categories.decided || categories.are_codes) continue;
+    sets.class_names.push_back({tensors_[input], categories.names});
     std::string note = config_.inputs[input].tensor + ":";
     for (size_t code = 0; code < categories.names.size() && code < 12; ++code)
       note += format("%s %zu = %s", code ? "," : "", code, categories.names[code].substr(0, 40).c_str());
@@ -212,20 +290,28 @@ void Loader::note_categories(DataSets& sets) const {
   }
 }
 
+// Holes are filled by what the training rows say, in the training table and in those of other splits.
+Status Loader::fill_holes(const DataSets& sets, Table& table) {
+  if (holes_.empty()) return Done{};
+  return filler_.fill(table, holes_, sets.train, config_.missing, notes_);
+}
+
 Result<DataSets> Loader::load(Want want) {
   if (Status status = find_tensors(); !status) return status.error();
-  if (!is_directory(directory_) && config_.format != DataFormat::kCsv) {
+  // Classes of a csv file and characters of a text are numbered by the training data.
+  bool has_one_file = config_.format == DataFormat::kCsv || config_.format == DataFormat::kText;
+  if (!is_directory(directory_) && !has_one_file) {
     if (file_exists(directory_)) return Error{directory_ + ": is not a directory"};
     return Error{directory_ + ": no such directory"};
   }
   DataSets sets;
-  // Classes of a csv file are numbered by its training rows.
-  bool train_needed = want == Want::kAll || config_.test.pattern.empty() || config_.format == DataFormat::kCsv;
+  bool train_needed = want == Want::kAll || config_.test.pattern.empty() || has_one_file;
   if (train_needed) {
     Result<std::unique_ptr<Table>> table = load_table(config_.train, Part::kTrain);
     if (!table) return table.error();
     sets.tables.push_back(std::move(*table));
     if (Status status = split_train(sets, *sets.tables.back()); !status) return status.error();
+    if (Status status = fill_holes(sets, *sets.tables.back()); !status) return status.error();
   }
   for (auto [split, config, part] :
        {std::tuple(&sets.test, &config_.test, Part::kTest), std::tuple(&sets.valid, &config_.valid, Part::kValid)}) {
@@ -234,49 +320,15 @@ Result<DataSets> Loader::load(Want want) {
     if (!table) return table.error();
     sets.tables.push_back(std::move(*table));
     take_all(*split, *sets.tables.back());
+    if (Status status = fill_holes(sets, *sets.tables.back()); !status) return status.error();
   }
-  note_categories(sets);
+  sets.notes = std::move(notes_);
+  note_classes(sets);
   return sets;
 }
 
 Result<DataSets> load_data(const DataConfig& config, const Model& model, const std::string& directory, Want want) {
   return Loader(config, model, directory).load(want);
-}
-
-uint64_t fingerprint(const Split& split) {
-  tarn_hash hash;
-  tarn_hash_start(&hash);
-  for (const Table::Column& column : split.table->columns)
-    tarn_hash_add(&hash, column.bytes.data(), column.bytes.size());
-  tarn_hash_add(&hash, split.rows.data(), split.rows.size() * sizeof(uint32_t));
-  return tarn_hash_end(&hash);
-}
-
-void fill_batch(Model& model, const Split& split, const uint32_t* order, int64_t first, int64_t count) {
-  int64_t batch = model.batch();
-  for (const Table::Column& column : split.table->columns) {
-    unsigned char* to = model.data(*column.tensor);
-    for (int64_t i = 0; i < batch; ++i) {
-      // Rows past the valid ones repeat them.
-      int64_t at = first + (i < count ? i : i % count);
-      uint64_t row = split.rows[static_cast<size_t>(order != nullptr ? order[at] : at)];
-      memcpy(to + static_cast<uint64_t>(i) * column.row_bytes, column.bytes.data() + row * column.row_bytes,
-             column.row_bytes);
-    }
-  }
-  model.scalar(TARN_COUNT) = count;
-}
-
-void prefetch_batch(const Split& split, const uint32_t* order, int64_t first, int64_t count) {
-  constexpr uint64_t kMostBytes = 128 << 10;  // a part of a small L2, so that the step keeps its own data
-  constexpr uint64_t kLine = 64;
-  for (const Table::Column& column : split.table->columns) {
-    if (column.row_bytes * static_cast<uint64_t>(count) > kMostBytes) continue;
-    for (int64_t i = first; i < first + count; ++i) {
-      const unsigned char* row = column.bytes.data() + split.rows[order[i]] * column.row_bytes;
-      for (uint64_t at = 0; at < column.row_bytes; at += kLine) __builtin_prefetch(row + at, 0, 2);
-    }
-  }
 }
 
 }  // namespace tarn::runtime

@@ -80,14 +80,14 @@ TEST_CASE_FIXTURE(IdxData, "a batch holds the rows asked for; the rest are copie
   write_idx_data(scratch, 50, 20);
   REQUIRE(load() == "");
   std::vector<uint32_t> order(40);
-  for (uint32_t i = 0; i < 40; ++i) order[i] = 39 - i;
-  fill_batch(model, sets.train, order.data(), 35, 3);
+  for (uint32_t i = 0; i < 40; ++i) order[i] = sets.train.rows[39 - i];
+  fill_batch(model, *sets.train.table, order.data(), 35, 3);
   CHECK(model.scalar(TARN_COUNT) == 3);
   const Table::Column& images = sets.train.table->columns[0];
   const unsigned char* x = model.data(*model.inputs()[0]);
   for (int64_t row = 0; row < 8; ++row) {
-    uint32_t source = sets.train.rows[order[static_cast<size_t>(35 + row % 3)]];
-    CHECK(std::equal(x + row * 16, x + row * 16 + 16, images.bytes.data() + source * 16));
+    uint32_t source = order[static_cast<size_t>(35 + row % 3)];
+    CHECK(std::equal(x + row * 16, x + row * 16 + 16, images.row(source)));
   }
 }
 
@@ -137,4 +137,68 @@ TEST_CASE("npy data, one file per input") {
   config.test.pattern = "x";
   CHECK(contains(load_data(config, model, scratch.directory(), Want::kAll).error().message,
                  "names no test file for input `x`"));
+}
+
+// x and y of fake_csv from a file with holes: columns 0..3 and a class.
+struct HoleData {
+  Scratch scratch;
+  Model model = std::move(*Model::create(fake_csv_program));
+  DataConfig config = *parse_config(fake_csv_program.config)->data;
+  DataSets sets;
+  std::string load(MissingConfig missing, const std::string& extra = "") {
+    std::string text;
+    for (int row = 0; row < 30; ++row) {
+      std::string number = std::to_string(row);
+      text += number + "," + (row % 3 == 1 ? "" : number) + ",?,1,ab" + "cde"[row % 3] + "\n";
+      if (row < 3) text.replace(text.find('?'), 1, "7");
+    }
+    scratch.write("iris.csv", text + extra);
+    config.missing = missing;
+    Result<DataSets> loaded = load_data(config, model, scratch.directory(), Want::kAll);
+    if (!loaded) return loaded.error().message;
+    sets = std::move(*loaded);
+    return "";
+  }
+  float value(uint32_t row, size_t column) const {
+    return reinterpret_cast<const float*>(sets.tables[0]->columns[0].row(row))[column];
+  }
+};
+
+using How = MissingConfig::How;
+
+TEST_CASE_FIXTURE(HoleData, "missing cells are an error that says what to do") {
+  std::string message = load({});
+  CHECK(contains(message, "column 1: 10 (first in line 2)"));
+  CHECK(contains(message, "`missing = \"mean\"` in the data block fills them"));
+  CHECK(contains(load({How::kMean, 0}, "1,2,3,1,?\n"), "a class cannot be filled in"));
+}
+
+TEST_CASE_FIXTURE(HoleData, "missing cells become the mean or median of the training rows") {
+  for (How how : {How::kMean, How::kMedian}) {
+    CHECK(load({how, 0}) == "");
+    std::vector<float> known;
+    for (uint32_t row : sets.train.rows)
+      if (row % 3 != 1) known.push_back(static_cast<float>(row));
+    std::sort(known.begin(), known.end());
+    double sum = 0;
+    for (float each : known) sum += static_cast<double>(each);
+    double mean = sum / static_cast<double>(known.size());
+    double median = (known[known.size() / 2] + known[(known.size() - 1) / 2]) / 2.0;
+    for (uint32_t row = 0; row < 30; ++row) {
+      double wanted = row % 3 != 1 ? row : how == How::kMean ? mean : median;
+      CHECK(static_cast<double>(value(row, 1)) == doctest::Approx(wanted));
+      CHECK(static_cast<double>(value(row, 0)) == row);
+    }
+    CHECK(value(29, 2) == 7);
+    CHECK(contains(sets.notes[0], "column 1: 10 missing cells filled with the "));
+  }
+}
+
+TEST_CASE_FIXTURE(HoleData, "missing cells become a number, or their rows are left out") {
+  CHECK(load({How::kValue, -2.5}) == "");
+  CHECK(value(1, 1) == -2.5f);
+  CHECK(value(0, 1) == 0);
+  CHECK(load({How::kDrop, 0}, "1,2,3,1,abc\n1,2,3,1,abd\n1,2,3,1,abe\n2,2,3,1,abe\n2,2,3,1,abe\n") == "");
+  CHECK(sets.tables[0]->rows == 7);
+  CHECK(contains(sets.notes[0], "left out 28 rows with missing cells"));
 }

@@ -71,3 +71,9 @@ TEST_CASE("text helpers") {
   CHECK(metric_text("accuracy", 0.9752) == "97.52 %");
   CHECK(metric_text("error", 0.0123456) == "0.01235");
 }
+
+TEST_CASE("JSON lists; what is no UTF-8 is replaced") {
+  CHECK(json_list({}) == "[]");
+  CHECK(json_list({"a\n", "\"", "\xC3\xA9"}) == "[\"a\\u000a\",\"\\\"\",\"\xC3\xA9\"]");
+  CHECK(json_string("a\xE9") == "\"a\\ufffd\"");
+}
