@@ -2,11 +2,14 @@
 #include "passes/layout.h"
 
 #include <map>
+#include <numeric>
+#include <set>
 
 #include "ir/builder.h"
 #include "ir/contract_spec.h"
 #include "ir/op_def.h"
 #include "ir/view_map.h"
+#include "passes/affine_view.h"
 
 namespace tarn {
 
@@ -23,6 +26,7 @@ class LayoutRewriter {
     for (const Argument& arg : from_.args) {
       mapped_[arg.value] = builder_.argument(from_.type(arg.value), from_.name_of(arg.value), arg.role, arg.initial);
     }
+    find_padded_operands();
     for (const Op& op : from_.ops) rewrite(op);
     for (const FuncResult& result : from_.results) {
       builder_.result(stored_result(result), result.name, result.role);
@@ -46,6 +50,34 @@ class LayoutRewriter {
     Op changed{op.def, {}, op.results, std::move(attrs), op.location};
     const Op& made = builder_.copy(from_, changed, std::move(operands));
     for (size_t r = 0; r < op.results.size(); ++r) mapped_[op.results[r]] = made.results[r];
+    if (padded_.contains(op.result())) mapped_[op.result()] = stored(mapped_[op.result()]);
+  }
+
+  // Views that can leave their range, on the way to an operand of a contract.
+  void find_padded_operands() {
+    std::vector<int> defining = defining_ops(from_);
+    for (const Op& contract : from_.ops) {
+      if (!std::holds_alternative<Contract>(contract.def->body)) continue;
+      for (ValueId value : contract.operands) {
+        for (int i = defining[value.index]; i >= 0; i = defining[value.index]) {
+          const Op& op = from_.ops[static_cast<size_t>(i)];
+          if (!std::holds_alternative<View>(op.def->body)) break;
+          if (can_leave_range(op)) padded_.insert(value);
+          value = op.operands[0];
+        }
+      }
+    }
+  }
+
+  bool can_leave_range(const Op& op) const {
+    std::optional<std::vector<AffineIndex>> map = view_map(from_, op);
+    return map && leaves_range(*map, from_.type(op.result()).shape, from_.type(op.operands[0]).shape);
+  }
+
+  ValueId stored(ValueId value) {
+    ++changed_;
+    builder_.set_next_name(to_.name_of(value));
+    return builder_.op("copy", {value});
   }
 
   // A result that is an argument of another name (two states that swap, say) is copied before either is overwritten.
@@ -58,7 +90,8 @@ class LayoutRewriter {
     return mapped_.at(result.value);
   }
 
-  // Permutes the operand that has the result's last label so that the label is its last.
+  // Permutes the operand that has the result's last label so that the label is its last, unless steps along the label
+  // are short steps in memory already: windows that slide along it, say.
   void move_last(ContractSpec& spec, std::vector<ValueId>& operands) {
     if (spec.result.empty()) return;
     char last = spec.result.back();
@@ -66,10 +99,22 @@ class LayoutRewriter {
       std::string& labels = side == 0 ? spec.lhs : spec.rhs;
       size_t position = labels.find(last);
       if (position == std::string::npos || position + 1 == labels.size()) continue;
-      operands[static_cast<size_t>(side)] = transposed(operands[static_cast<size_t>(side)], position);
+      ValueId& operand = operands[static_cast<size_t>(side)];
+      if (steps_along_rows(operand, position)) continue;
+      operand = transposed(operand, position);
       labels.erase(position, 1);
       labels += last;
     }
+  }
+
+  // True where dimension `position` of the value is read along the last dimension of the tensor in memory.
+  bool steps_along_rows(ValueId value, size_t position) const {
+    const Shape& shape = to_.type(value).shape;
+    if (to_.type(value).elements() == 0) return true;
+    std::vector<size_t> variables(shape.size());
+    std::iota(variables.begin(), variables.end(), 0);
+    AffineView view = traced(view_of(value, shape, variables, shape.size()), to_, defining_ops(to_), shape);
+    return !view.index.empty() && view.index.back().coefficients[position] != 0;
   }
 
   // `value` with dimension `position` moved to the end, in memory of its own.
@@ -90,8 +135,7 @@ class LayoutRewriter {
 
   // A view that leaves its operand's range is lowered to guarded loads, so its operand must be in memory as it is.
   ValueId stored_operand(const Op& op, ValueId operand) {
-    std::optional<std::vector<AffineIndex>> map = view_map(from_, op);
-    if (!map || !leaves_range(*map, from_.type(op.result()).shape, builder_.type(operand).shape)) return operand;
+    if (!can_leave_range(op)) return operand;
     for (const Op& made : to_.ops) {
       bool is_free = std::holds_alternative<View>(made.def->body) ||
                      (std::holds_alternative<Generate>(made.def->body) && made.operands.empty());
@@ -107,6 +151,7 @@ class LayoutRewriter {
   Builder builder_;
   std::map<ValueId, ValueId> mapped_;
   std::map<std::pair<ValueId, size_t>, ValueId> transposed_;
+  std::set<ValueId> padded_;  // of the old function: to be stored
   int64_t changed_ = 0;
 };
 

@@ -18,6 +18,7 @@
 #include "passes/layout.h"
 #include "passes/plan_memory.h"
 #include "passes/simplify.h"
+#include "passes/sink_views.h"
 
 namespace tarn {
 
@@ -26,6 +27,9 @@ static constexpr PipelineStep kPipeline[] = {
     {&pass_simplify, 1, "rules of ops state constants and views that cancel"},
     {&pass_cse, 1, "and constants, slopes and forward values anew for each op"},
     {&pass_dce, 0, "metrics that the entry point does not return, gradients that nothing reads"},
+    {&pass_sink_views, 1, "gradients of windows, when all of their readers are known"},
+    {&pass_cse, 1, "forward and backward products read the same padded tensors"},
+    {&pass_dce, 1, "views that moved"},
     {&pass_layout, 0, "operands as kernels read them, before their readers are chosen"},
     {&pass_fuse, 0, "kernels: at -O0 too, for back ends know nothing else"},
     {&pass_plan_memory, 0, "places in the arena, when kernels and their order are final"},

@@ -119,13 +119,13 @@ class GraphMaker {
   // --- growth: one new op of a random form ---
   void grow() {
     static const std::vector<void (GraphMaker::*)()> kForms = {
-        &GraphMaker::unary,   &GraphMaker::unary,     &GraphMaker::unary,     &GraphMaker::binary,
-        &GraphMaker::binary,  &GraphMaker::binary,    &GraphMaker::binary,    &GraphMaker::poles,
-        &GraphMaker::poles,   &GraphMaker::choice,    &GraphMaker::choice,    &GraphMaker::generate,
-        &GraphMaker::reduce,  &GraphMaker::reduce,    &GraphMaker::contract,  &GraphMaker::contract,
-        &GraphMaker::reshape, &GraphMaker::transpose, &GraphMaker::broadcast, &GraphMaker::slice,
-        &GraphMaker::pad,     &GraphMaker::convert,   &GraphMaker::integers,  &GraphMaker::gather,
-        &GraphMaker::scatter,
+        &GraphMaker::unary,   &GraphMaker::unary,     &GraphMaker::unary,       &GraphMaker::binary,
+        &GraphMaker::binary,  &GraphMaker::binary,    &GraphMaker::binary,      &GraphMaker::poles,
+        &GraphMaker::poles,   &GraphMaker::choice,    &GraphMaker::choice,      &GraphMaker::generate,
+        &GraphMaker::reduce,  &GraphMaker::reduce,    &GraphMaker::contract,    &GraphMaker::contract,
+        &GraphMaker::reshape, &GraphMaker::transpose, &GraphMaker::broadcast,   &GraphMaker::slice,
+        &GraphMaker::pad,     &GraphMaker::convert,   &GraphMaker::integers,    &GraphMaker::gather,
+        &GraphMaker::scatter, &GraphMaker::window,    &GraphMaker::convolution, &GraphMaker::convolution,
     };
     (this->*any(kForms))();
   }
@@ -338,6 +338,77 @@ class GraphMaker {
     if (elements > options_.max_elements) return;
     auto [lo, hi] = interval(*x);
     emit("pad", {*x}, {{"high", high}, {"interior", interior}, {"low", low}}, {std::min(lo, 0.0), std::max(hi, 0.0)});
+  }
+
+  // Windows of one value, or of one that is repeated along a new dimension first.
+  void window() {
+    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.rank() >= 1 && type.rank() <= 4; });
+    if (!x) return;
+    Interval range = interval(*x);
+    Shape shape = b_->type(*x).shape;
+    if (shape.size() < 2 || chance(0.7)) {
+      std::vector<int64_t> dims(shape.size());
+      for (size_t d = 0; d < dims.size(); ++d) dims[d] = static_cast<int64_t>(d);
+      shape.push_back(pick(1, 4));
+      if (element_count(shape) > options_.max_elements) return;
+      x = remember(b_->broadcast(*x, shape, dims), range);
+    }
+    int last = static_cast<int>(shape.size()) - 1;
+    int64_t tap = chance(0.7) ? last : pick(0, last), axis = pick(0, last), stride = pick(1, 3);
+    int64_t dilation = pick(-2, 3), reach = dilation * std::max<int64_t>(0, shape[tap] - 1);
+    int64_t first = std::max<int64_t>(0, -reach) + (chance(0.3) ? 1 : 0);
+    int64_t free = shape[axis] - 1 - first - std::max<int64_t>(0, reach);
+    if (free < 0) return;
+    int64_t size = free / stride + 1;
+    if (chance(0.2)) size = pick(1, static_cast<int>(size));
+    emit("window", {*x},
+         {{"axis", axis}, {"tap", tap}, {"stride", stride}, {"dilation", dilation}, {"offset", first}, {"size", size}},
+         range);
+  }
+
+  // Windows along one or two dimensions of a padded value, times weights: a convolution, whose channels are the first
+  // dimension that windows leave alone.
+  void convolution() {
+    std::optional<ValueId> x = find(
+        [](const Type& type, Interval) { return type.dtype == DType::F32 && type.rank() >= 2 && type.rank() <= 4; });
+    if (!x) return;
+    Shape shape = b_->type(*x).shape, low(shape.size(), 0), high = low, interior = low;
+    double bound = interval(*x).bound();
+    int sliding = pick(1, static_cast<int>(std::min<size_t>(2, shape.size() - 1)));
+    std::string labels = std::string("abcd").substr(0, shape.size()), taps, result = labels;
+    Shape weights = {pick(1, 3)};
+    for (size_t d = shape.size() - static_cast<size_t>(sliding); d < shape.size(); ++d) {
+      low[d] = pick(0, 2), high[d] = pick(0, 2), interior[d] = chance(0.1) ? 1 : 0;
+      weights.push_back(pick(1, 3));
+      taps += static_cast<char>('r' + taps.size());
+    }
+    ValueId padded = b_->op("pad", {*x}, {{"high", high}, {"interior", interior}, {"low", low}});
+    for (size_t i = 0; i < taps.size(); ++i) {
+      Shape wide = b_->type(padded).shape;
+      std::vector<int64_t> dims(wide.size());
+      for (size_t d = 0; d < dims.size(); ++d) dims[d] = static_cast<int64_t>(d);
+      auto axis = static_cast<int64_t>(shape.size() - taps.size() + i);
+      int64_t dilation = pick(1, 2), stride = pick(1, 2);
+      int64_t free = wide[axis] - 1 - dilation * (weights[i + 1] - 1);
+      wide.push_back(weights[i + 1]);
+      if (free < 0 || element_count(wide) > options_.max_elements) return;
+      Attrs attrs = {{"axis", axis},         {"tap", static_cast<int64_t>(dims.size())},
+                     {"stride", stride},     {"dilation", dilation},
+                     {"offset", int64_t{0}}, {"size", free / stride + 1}};
+      padded = b_->op("window", {b_->broadcast(padded, wide, dims)}, std::move(attrs));
+    }
+    std::string rhs = "f" + taps;
+    if (labels.size() > taps.size() && chance(0.7)) {  // channels
+      weights.push_back(shape[0]);
+      rhs += labels[0];
+      if (chance(0.8)) result.erase(0, 1);
+    }
+    double summed = static_cast<double>(element_count(weights));
+    result += 'f';
+    if (element_count(weights) > options_.max_elements || summed * bound * 2 > kLargest) return;
+    bound *= summed * 2;
+    emit("contract", {padded, new_argument(weights)}, {{"spec", labels + taps + "," + rhs + "->" + result}},
+         {-bound, bound});
   }
 
   void contract() {

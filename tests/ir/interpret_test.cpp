@@ -89,6 +89,15 @@ TEST_CASE("views move elements") {
   Attrs around = {{"high", Ints{2}}, {"interior", Ints{1}}, {"low", Ints{1}}};
   CHECK(apply("pad", {f32({3}, {1, 2, 3})}, around) == Numbers{0, 1, 0, 2, 0, 3, 0, 0});
   CHECK(apply("pad", {f32({0}, {})}, around) == Numbers{0, 0, 0});
+  auto window = [](int64_t stride, int64_t dilation, int64_t offset, int64_t size) {
+    return Attrs{{"axis", int64_t{0}},   {"tap", int64_t{1}}, {"stride", stride},
+                 {"dilation", dilation}, {"offset", offset},  {"size", size}};
+  };
+  Tensor two_taps = f32({5, 2}, {0, 10, 1, 11, 2, 12, 3, 13, 4, 14});
+  CHECK(apply("window", {two_taps}, window(1, 1, 0, 4)) == Numbers{0, 11, 1, 12, 2, 13, 3, 14});
+  CHECK(apply("window", {two_taps}, window(2, 1, 0, 2)) == Numbers{0, 11, 2, 13});
+  CHECK(apply("window", {two_taps}, window(1, 3, 1, 1)) == Numbers{1, 14});
+  CHECK(apply("window", {two_taps}, window(2, -1, 2, 2)) == Numbers{2, 11, 4, 13});
 }
 
 TEST_CASE("min, max, relu and select treat NaN and ties as they say") {

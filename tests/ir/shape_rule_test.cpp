@@ -42,6 +42,10 @@ Attrs slice(Ints start, Ints limit, Ints stride) {
 Attrs pad(Ints low, Ints high, Ints interior) {
   return {{"low", low}, {"high", high}, {"interior", interior}};
 }
+Attrs window(int64_t axis, int64_t tap, int64_t stride, int64_t size) {
+  return {{"axis", axis},           {"tap", tap},           {"stride", stride},
+          {"dilation", int64_t{1}}, {"offset", int64_t{0}}, {"size", size}};
+}
 Attrs spec(std::string text) {
   return {{"spec", std::move(text)}};
 }
@@ -113,6 +117,13 @@ std::vector<Broken> broken_uses() {
       {"pad.C2", {f32({4})}, pad({-1}, {0}, {0})},
       {"pad.C2", {f32({4})}, pad({0}, {0}, {INT64_MAX / 2})},
       {"pad.C3", {boolean({4})}, pad({0}, {0}, {0})},
+      {"window.C1", {f32({4, 3})}, window(0, 0, 1, 2)},
+      {"window.C1", {f32({4, 3})}, window(0, 2, 1, 2)},
+      {"window.C2", {f32({4, 3})}, window(0, 1, 0, 2)},
+      {"window.C2", {f32({4, 3})}, window(0, 1, 1, -1)},
+      {"window.C2", {f32({4, 3})}, window(0, 1, INT64_MAX, 1)},
+      {"window.C3", {f32({4, 3})}, window(0, 1, 1, 3)},
+      {"window.C3", {f32({4, 3})}, with(window(0, 1, 1, 1), "dilation", int64_t{-1})},
       {"contract.C1", {f32({2}), f32({2})}, spec("a,a")},
       {"contract.C1", {f32({2}), f32({2})}, spec("A,A->")},
       {"contract.C1", {f32({2}), f32({2})}, spec("a->a,a")},
