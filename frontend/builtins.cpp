@@ -306,6 +306,8 @@ static std::vector<Builtin> make_builtins() {
                                {"rsqrt", "1 / sqrt(x)"},
                                {"sin", "sine"},
                                {"cos", "cosine"},
+                               {"atan", "arc tangent"},
+                               {"expm1", "e^x - 1, exact near 0"},
                                {"erf", "error function"},
                                {"floor", "rounding down"},
                                {"round", "nearest integer, ties to even"},
@@ -314,6 +316,7 @@ static std::vector<Builtin> make_builtins() {
                                {"stop_gradient", "x, as a constant of the gradient"}}) {
     table.push_back({name, {x}, run_unary, summary});
   }
+  add_numeric_builtins(table);
   table.push_back({"sum", {x, over, keep}, run_reduce<ReduceOp::Sum>, "sum over dimensions"});
   table.push_back({"mean", {x, over, keep}, run_reduce<ReduceOp::Mean>, "mean over dimensions"});
   table.push_back({"prod", {x, over, keep}, run_reduce<ReduceOp::Prod>, "product over dimensions"});

@@ -42,6 +42,7 @@ struct Builtin {
 bool is_unsupported(const Builtin& builtin);  // of the design, but still to come
 const Builtin* find_builtin(std::string_view name);
 const std::vector<Builtin>& all_builtins();
+void add_numeric_builtins(std::vector<Builtin>& table);  // builtins_numeric.cpp
 
 // Whether a path such as "fc1.w" fits a glob such as "fc*.w"; `*` stands for any letters, `?` for one.
 bool matches_glob(std::string_view path, std::string_view glob);

@@ -19,7 +19,7 @@ class NameChecker {
   explicit NameChecker(Session& session) : session_(session) {
     names_ = session.declared_names();
     for (const Builtin& builtin : all_builtins()) names_.push_back(builtin.name);
-    for (const char* name : {"training", "pi", "fan_in", "fan_out", "step", "epoch", "total_steps"})
+    for (const char* name : {"training", "pi", "inf", "fan_in", "fan_out", "step", "epoch", "total_steps"})
       names_.push_back(name);
     global_count_ = names_.size();
     globals_.insert(names_.begin(), names_.end());

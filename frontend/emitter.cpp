@@ -170,6 +170,8 @@ std::optional<double> fold_function(std::string_view op, double x) {
   if (op == "rsqrt") return 1 / std::sqrt(x);
   if (op == "sin") return std::sin(x);
   if (op == "cos") return std::cos(x);
+  if (op == "atan") return std::atan(x);
+  if (op == "expm1") return std::expm1(x);
   if (op == "erf") return std::erf(x);
   if (op == "floor") return std::floor(x);
   if (op == "round") return std::nearbyint(x);

@@ -1,6 +1,8 @@
 // Names: of the block, the declaration, the data, the file, the library; constants and hypers.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "frontend/data.h"
 #include "frontend/data_format.h"
 #include "frontend/evaluator.h"
@@ -70,6 +72,7 @@ Term Evaluator::find_global(const std::string& name, Span span, Mode mode) {
   reported.text = "reported";
   if (name == "training") return bool_term(emit.training);
   if (name == "pi") return real_term(3.14159265358979323846);
+  if (name == "inf") return real_term(HUGE_VAL);
   if (schedule_ && (name == "step" || name == "total_steps" || name == "epoch")) {
     if (name == "step") return schedule_->step;
     return emit.number_argument(name, name == "epoch" ? Role::Epoch : Role::TotalSteps);

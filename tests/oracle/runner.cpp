@@ -161,6 +161,7 @@ class JitRunner : public Runner {
     REQUIRE_MESSAGE(elements == static_cast<int64_t>(values.size()), name);
     unsigned char* place = arena_.get() + tensor.offset;
     switch (tensor.dtype) {
+      case TARN_BOOL:
       case TARN_U8:
         return store_as<uint8_t>(place, values);
       case TARN_I32:
@@ -178,8 +179,23 @@ class JitRunner : public Runner {
 
   std::vector<double> get(std::string_view name) override {
     const tarn_tensor& tensor = find(name);
-    REQUIRE_MESSAGE(tensor.dtype == TARN_F32, name);
-    return load_as<float>(arena_.get() + tensor.offset, tensor.bytes);
+    const unsigned char* place = arena_.get() + tensor.offset;
+    switch (tensor.dtype) {
+      case TARN_BOOL:
+      case TARN_U8:
+        return load_as<uint8_t>(place, tensor.bytes);
+      case TARN_I32:
+        return load_as<int32_t>(place, tensor.bytes);
+      case TARN_I64:
+        return load_as<int64_t>(place, tensor.bytes);
+      case TARN_F32:
+        return load_as<float>(place, tensor.bytes);
+      case TARN_F64:
+        return load_as<double>(place, tensor.bytes);
+      default:
+        FAIL("dtype of " << name);
+    }
+    return {};
   }
 
   std::vector<std::string> inputs() override {
