@@ -1,0 +1,75 @@
+// Every model of the zoo compiles and trains, to the bit the same on one and two threads.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "frontend/compile.h"
+#include "tests/driver/command.h"
+#include "tests/zoo/made_data.h"
+
+namespace tarn {
+
+static std::vector<std::string> zoo_files() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(TARN_SOURCE_DIR "/examples/zoo")) {
+    if (entry.path().extension() == ".tarn") names.push_back(entry.path().stem());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+static Module compile_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  SourceManager sources;
+  DiagnosticSink sink;
+  uint32_t id = sources.add(path, text.str());
+  std::optional<Module> module = compile_source(sources, id, {}, sink);
+  REQUIRE_MESSAGE(module.has_value(), render_text(sink, sources, {}));
+  return std::move(*module);
+}
+
+// What a program must hold to train alike: rows for a few full batches and a partial one, beside the other splits.
+static int64_t rows_for(const Module& module) {
+  constexpr int64_t kBatches = 3;
+  const Record* data = module.find_record("data");
+  double kept = 1;
+  for (const char* key : {"valid", "test"}) {
+    auto part = data->attrs.find(key);
+    if (part != data->attrs.end() && std::holds_alternative<double>(part->second))
+      kept -= std::get<double>(part->second);
+  }
+  int64_t batch = attr_int(module.find_record("train")->attrs, "batch");
+  return static_cast<int64_t>(static_cast<double>(kBatches * batch + 3) / kept) + 20;
+}
+
+static void check_file(const std::string& name) {
+  CAPTURE(name);
+  const std::string source = std::string(TARN_SOURCE_DIR) + "/examples/zoo/" + name + ".tarn";
+  Module module = compile_file(source);
+  Workplace here;
+  CommandResult built = here.tarn("build " + source + " -o program");
+  REQUIRE_MESSAGE(built.exit_code == 0, built.output);
+  REQUIRE(here.shell("mkdir data").exit_code == 0);
+  for (const MadeFile& file : make_data(module, rows_for(module))) here.write("data/" + file.name, file.bytes);
+  auto train = [&](const std::string& flags) {
+    CommandResult trained = here.shell("./program train --data data " + flags);
+    CHECK_MESSAGE(trained.exit_code == 0, trained.output);
+  };
+  train("--epochs 2 --threads 1 --save one");
+  train("--epochs 2 --threads 2 --save two");
+  CHECK(here.shell("cmp one two").exit_code == 0);
+  CommandResult evaluated = here.shell("./program eval --data data --split train --load one");
+  CHECK_MESSAGE(evaluated.exit_code == 0, evaluated.output);
+}
+
+TEST_CASE("each file of the zoo trains to the same bits on one and two threads") {
+  for (const std::string& name : zoo_files()) check_file(name);
+}
+
+}  // namespace tarn
