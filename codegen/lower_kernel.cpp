@@ -448,6 +448,7 @@ class KernelLowering final : public ScalarEmitter {
   }
 
   ScalarIndex compute_form(const Call&, const Op& op, const Indices&) { return refuse(op); }
+  ScalarIndex compute_form(const Scan&, const Op& op, const Indices&) { return refuse(op); }
   ScalarIndex compute_form(const Gradient&, const Op& op, const Indices&) { return refuse(op); }
   ScalarIndex refuse(const Op& op) const {
     TARN_CHECK(false, "`{}` inside kernel @{}", op.def->name, func_.name);

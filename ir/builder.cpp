@@ -3,6 +3,7 @@
 
 #include "ir/base/check.h"
 #include "ir/op_def.h"
+#include "ir/scan.h"
 #include "ir/shape_rules.h"
 
 namespace tarn {
@@ -53,6 +54,26 @@ std::vector<ValueId> Builder::call(const Func& callee, std::vector<ValueId> oper
   Op op{find_op("call"), std::move(operands), {}, {{"callee", callee.name}}, location_};
   for (const FuncResult& result : callee.results) {
     op.results.push_back(func_->add_value(callee.type(result.value), result.name));
+  }
+  func_->ops.push_back(std::move(op));
+  return func_->ops.back().results;
+}
+
+std::vector<ValueId> Builder::scan(const Func& body, const std::vector<ValueId>& initial,
+                                   const std::vector<ValueId>& sequences, const std::vector<ValueId>& constants,
+                                   int64_t length, bool reverse) {
+  Op op{find_op("scan"), initial, {}, {}, location_};
+  op.operands.insert(op.operands.end(), sequences.begin(), sequences.end());
+  op.operands.insert(op.operands.end(), constants.begin(), constants.end());
+  op.attrs = {{"callee", body.name},
+              {"carries", static_cast<int64_t>(initial.size())},
+              {"length", length},
+              {"reverse", reverse},
+              {"sequences", static_cast<int64_t>(sequences.size())}};
+  for (size_t r = 0; r < body.results.size(); ++r) {
+    const Type& type = body.type(body.results[r].value);
+    op.results.push_back(
+        func_->add_value(r < initial.size() ? type : stacked_type(type, length), body.results[r].name));
   }
   func_->ops.push_back(std::move(op));
   return func_->ops.back().results;

@@ -34,6 +34,11 @@ class Builder {
   const Op& copy(const Func& from, const Op& op, std::vector<ValueId> operands);
   // A call of `callee`, whose results it returns; they are named as there.
   std::vector<ValueId> call(const Func& callee, std::vector<ValueId> operands);
+  // A loop over `body` (ir/scan.h), whose arguments are those of the three lists; returns the final carries, then the
+  // stacked outputs.
+  std::vector<ValueId> scan(const Func& body, const std::vector<ValueId>& initial,
+                            const std::vector<ValueId>& sequences, const std::vector<ValueId>& constants,
+                            int64_t length, bool reverse);
   // d loss / d targets[i], each of its target's type.
   std::vector<ValueId> gradient(ValueId loss, std::vector<ValueId> targets);
 

@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "ir/base/check.h"
 #include "ir/contract_spec.h"
+#include "ir/scan.h"
 
 namespace tarn {
 
@@ -226,6 +228,7 @@ struct Evaluator {
   }
 
   void operator()(const Call&) const { TARN_CHECK(false, "a call is no single op"); }
+  void operator()(const Scan&) const { TARN_CHECK(false, "a scan is no single op"); }
   void operator()(const Gradient&) const { TARN_CHECK(false, "grad is no single op"); }
 };
 
@@ -242,6 +245,48 @@ Tensor evaluate(const OpDef& def, const Attrs& attrs, const Type& type, const st
 static Result<std::vector<Tensor>> run(const Module& module, const Func& func, std::vector<Tensor> args,
                                        const InterpretOptions& options, int depth);
 
+// Slice `t` of a sequence.
+static Tensor slice_at(const Tensor& sequence, int64_t t) {
+  Tensor slice{slice_type(sequence.type), {}};
+  auto begin = sequence.data.begin() + t * slice.type.elements();
+  slice.data.assign(begin, begin + slice.type.elements());
+  return slice;
+}
+
+static Result<std::vector<Tensor>> run_scan(const Module& module, const Func& func, const Op& op,
+                                            const std::vector<Tensor>& values, const InterpretOptions& options,
+                                            int depth) {
+  ScanParts parts(op);
+  const Func* body = module.find(parts.body);
+  TARN_CHECK(body, "scan of unknown @{}", parts.body);
+  std::vector<Tensor> results;
+  for (size_t r = 0; r < op.results.size(); ++r) {
+    const Type& type = func.type(op.results[r]);
+    bool is_carry = r < parts.carries;
+    results.push_back(is_carry ? values[op.operands[r].index]
+                               : Tensor{type, std::vector<double>(static_cast<size_t>(type.elements()))});
+  }
+  for (int64_t step = 0; step < parts.length; ++step) {
+    int64_t t = parts.reverse ? parts.length - 1 - step : step;
+    std::vector<Tensor> args(results.begin(), results.begin() + static_cast<std::ptrdiff_t>(parts.carries));
+    for (size_t i = parts.carries; i < op.operands.size(); ++i) {
+      const Tensor& operand = values[op.operands[i].index];
+      args.push_back(parts.is_sequence(i) ? slice_at(operand, t) : operand);
+    }
+    Result<std::vector<Tensor>> made = run(module, *body, std::move(args), options, depth + 1);
+    if (!made) return made;
+    for (size_t r = 0; r < results.size(); ++r) {
+      Tensor& one = (*made)[r];
+      if (r < parts.carries) {
+        results[r] = std::move(one);
+      } else {
+        std::copy(one.data.begin(), one.data.end(), results[r].data.begin() + t * one.type.elements());
+      }
+    }
+  }
+  return results;
+}
+
 static Result<std::vector<Tensor>> run_op(const Module& module, const Func& func, const Op& op,
                                           const std::vector<Tensor>& values, const InterpretOptions& options,
                                           int depth) {
@@ -249,6 +294,7 @@ static Result<std::vector<Tensor>> run_op(const Module& module, const Func& func
     return Error{fmt::format("@{} holds a `grad` that the autodiff pass has not expanded", func.name),
                  "interpret.grad"};
   }
+  if (is_scan(op)) return run_scan(module, func, op, values, options, depth);
   if (std::holds_alternative<Call>(op.def->body)) {
     const Func* callee = module.find(attr_string(op.attrs, "callee"));
     TARN_CHECK(callee, "call of unknown @{}", attr_string(op.attrs, "callee"));

@@ -28,7 +28,7 @@ struct InterpretOptions {
 Result<std::vector<Tensor>> interpret(const Module& module, const Func& func, std::vector<Tensor> args,
                                       const InterpretOptions& options = {});
 
-// One op with one result of type `type`, whatever its form but Call and Gradient.
+// One op with one result of type `type`, whatever its form but Call, Scan and Gradient.
 Tensor evaluate(const OpDef& def, const Attrs& attrs, const Type& type, const std::vector<const Tensor*>& operands,
                 const InterpretOptions& options = {});
 

@@ -68,9 +68,12 @@ struct Scatter {};
 // The results of another function of the module; attribute `callee`.
 struct Call {};
 
+// The results of a body function run once for each slice of the sequences (ir/scan.h); attribute `callee`.
+struct Scan {};
+
 // The gradient of a scalar with respect to values it was computed from; expanded by the autodiff pass.
 struct Gradient {};
 
-using Body = std::variant<Elementwise, Generate, Reduce, View, Contract, Gather, Scatter, Call, Gradient>;
+using Body = std::variant<Elementwise, Generate, Reduce, View, Contract, Gather, Scatter, Call, Scan, Gradient>;
 
 }  // namespace tarn

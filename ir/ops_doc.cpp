@@ -22,6 +22,7 @@ static constexpr std::array<FormInfo, std::variant_size_v<Body>> kForms = {{
     {"Gather", "Elements of the operand at indices that another operand holds."},
     {"Scatter", "Sums of elements at the places that another operand names."},
     {"Call", "Another function of the module."},
+    {"Scan", "A body function in a loop, which hands values on from one run to the next."},
     {"Gradient", "What autodiff expands."},
 }};
 

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "ir/op_def.h"
+#include "ir/scan.h"
 #include "ir/shape_rules.h"
 
 namespace tarn {
@@ -92,6 +93,8 @@ class FuncVerifier {
     if (sound) {
       if (std::holds_alternative<Call>(op.def->body)) {
         check_call(op);
+      } else if (is_scan(op)) {
+        check_scan(op);
       } else if (std::holds_alternative<Gradient>(op.def->body)) {
         check_gradient(op);
       } else {
@@ -126,16 +129,67 @@ class FuncVerifier {
                     callee->results.size(), op.operands.size(), op.results.size());
     }
     for (size_t i = 0; i < op.operands.size(); ++i) {
-      compare("operand", func_.type(op.operands[i]), *callee, callee->args[i].value);
+      compare("V13", "operand", func_.type(op.operands[i]), *callee, callee->args[i].value);
     }
     for (size_t i = 0; i < op.results.size(); ++i) {
-      compare("result", func_.type(op.results[i]), *callee, callee->results[i].value);
+      compare("V13", "result", func_.type(op.results[i]), *callee, callee->results[i].value);
     }
   }
-  void compare(std::string_view what, const Type& here, const Func& callee, ValueId there) {
+  void compare(std::string_view rule, std::string_view what, const Type& here, const Func& callee, ValueId there) {
     if (there.index >= callee.values.size() || callee.type(there) == here) return;
-    report("V13", "{} is {}, but `{}` of @{} is {}", what, here.text(), callee.name_of(there), callee.name,
+    report(rule, "{} is {}, but `{}` of @{} is {}", what, here.text(), callee.name_of(there), callee.name,
            callee.type(there).text());
+  }
+
+  // The body that a scan can run, or nullptr.
+  const Func* body_of(const Op& op) {
+    int64_t carries = attr_int(op.attrs, "carries"), sequences = attr_int(op.attrs, "sequences");
+    int64_t length = attr_int(op.attrs, "length");
+    const std::string& name = attr_string(op.attrs, "callee");
+    auto operands = static_cast<int64_t>(op.operands.size()), results = static_cast<int64_t>(op.results.size());
+    bool is_counted = carries >= 0 && sequences >= 0 && length >= 0 && carries <= operands &&
+                      sequences <= operands - carries && carries <= results && results > 0;
+    if (!is_counted) {
+      report("V15", "{} carries, {} sequences and length {} do not fit {} operands and {} results", carries, sequences,
+             length, operands, results);
+      return nullptr;
+    }
+    const Func* body = module_.find(name);
+    if (!body || body->kind != FuncKind::Body) {
+      report("V15", "there is no body @{}", name);
+      return nullptr;
+    }
+    if (op.operands.size() == body->args.size() && op.results.size() == body->results.size()) return body;
+    report("V15", "@{} has {} arguments and {} results, but the scan {} and {}", name, body->args.size(),
+           body->results.size(), op.operands.size(), op.results.size());
+    return nullptr;
+  }
+
+  void check_scan(const Op& op) {
+    if (std::optional<Error> error = attrs_error(*op.def, op.attrs)) return report("V5", "{}", error->message);
+    const Func* body = body_of(op);
+    if (!body) return;
+    ScanParts parts(op);
+    for (size_t i = 0; i < op.operands.size(); ++i) {
+      Type type = func_.type(op.operands[i]);
+      if (parts.is_sequence(i)) {
+        if (type.shape.empty() || type.shape[0] != parts.length) {
+          report("V15", "sequence {} has not {} slices", type.text(), parts.length);
+          continue;
+        }
+        type = slice_type(type);
+      }
+      compare("V15", "operand", type, *body, body->args[i].value);
+      if (i < parts.carries) compare("V15", "carry", type, *body, body->results[i].value);
+    }
+    for (size_t i = 0; i < op.results.size(); ++i) {
+      if (body->results[i].value.index >= body->values.size()) continue;
+      Type type = body->type(body->results[i].value);
+      if (i >= parts.carries) type = stacked_type(type, parts.length);
+      if (type == func_.type(op.results[i])) continue;
+      report("V15", "result is {}, but `{}` of @{} gives {}", func_.type(op.results[i]).text(), body->results[i].name,
+             body->name, type.text());
+    }
   }
 
   void check_gradient(const Op& op) {
@@ -262,6 +316,19 @@ void check_persistent_names(const Module& module, Violations& out) {
   }
 }
 
+// The memory plan gives a body's values one place each, so a body belongs to one loop.
+void check_bodies(const Module& module, Violations& out) {
+  std::unordered_set<std::string_view> named;
+  for (const Func& func : module.funcs) {
+    for (const Op& op : func.ops) {
+      if (!is_scan(op)) continue;
+      auto callee = op.attrs.find("callee");
+      const std::string* name = callee == op.attrs.end() ? nullptr : std::get_if<std::string>(&callee->second);
+      if (name && !named.insert(*name).second) out.push_back(fmt::format("@{} is the body of two scans [V15]", *name));
+    }
+  }
+}
+
 // Depth-first over the call graph; a function met again while still open closes a cycle.
 class RecursionFinder {
  public:
@@ -277,7 +344,7 @@ class RecursionFinder {
     state = State::Open;
     for (const Op& op : func.ops) {
       auto callee = op.attrs.find("callee");
-      if (callee == op.attrs.end() || !std::holds_alternative<Call>(op.def->body)) continue;
+      if (callee == op.attrs.end() || (!std::holds_alternative<Call>(op.def->body) && !is_scan(op))) continue;
       const std::string* name = std::get_if<std::string>(&callee->second);
       if (const Func* called = name ? module_.find(*name) : nullptr) visit(*called);
     }
@@ -298,6 +365,7 @@ std::vector<std::string> verify(const Module& module) {
   check_function_names(module, out);
   for (const Func& func : module.funcs) FuncVerifier(module, func, out).run();
   check_persistent_names(module, out);
+  check_bodies(module, out);
   RecursionFinder finder(module, out);
   for (const Func& func : module.funcs) finder.visit(func);
   return out;

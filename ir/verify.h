@@ -6,7 +6,7 @@
 //   V3  each value is defined once, by an argument or an op, and no operand or result is used before that
 //   V4  sizes are not negative, and each tensor's bytes fit into int64
 //   V5  an op has its record's number of operands and exactly its attributes, each of its kind
-//   V6  an op's result has the type that its shape rule gives (calls: V13, grad: V14)
+//   V6  an op's result has the type that its shape rule gives (calls: V13, grad: V14, scan: V15)
 //   V7  result names are unique in the function
 // In entry points (kind Entry)
 //   V8  an argument has an argument's role and a result a result's; in other functions neither has a role
@@ -18,6 +18,8 @@
 //   V12 no function calls itself, directly or through others
 //   V13 a call names a function of the module that is no entry point; operands and results have its types
 //   V14 a grad has a float scalar as loss and gives for each float target a result of the target's type
+//   V15 a scan names a body that no other op names, has its types (carries and constants as they are, sequences and
+//       stacked outputs with the length before them), and has at least one result
 #pragma once
 
 #include <string>

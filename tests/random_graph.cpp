@@ -7,9 +7,11 @@
 #include <cmath>
 #include <map>
 #include <random>
+#include <utility>
 
 #include "ir/builder.h"
 #include "ir/contract_spec.h"
+#include "ir/scan.h"
 
 namespace tarn {
 namespace {
@@ -69,6 +71,10 @@ class GraphMaker {
   }
   ValueId new_argument(Shape shape, DType dtype = DType::F32) {
     bool is_float = dtype == DType::F32;
+    if (depth_ > 0) {  // a body's arguments are its own
+      double value = is_float ? number(-2, 2) : 3;
+      return remember(b_->constant(value, {dtype, std::move(shape)}), {value, value});
+    }
     Interval range = is_float ? Interval{-2, 2} : Interval{0, 9};
     return remember(b_->argument({dtype, std::move(shape)}, "x", Role::Input), range);
   }
@@ -127,7 +133,76 @@ class GraphMaker {
         &GraphMaker::pad,     &GraphMaker::convert,   &GraphMaker::integers,    &GraphMaker::gather,
         &GraphMaker::scatter, &GraphMaker::window,    &GraphMaker::convolution, &GraphMaker::convolution,
     };
+    if (options_.scans && depth_ < 2 && chance(0.08)) return scan();
     (this->*any(kForms))();
+  }
+
+  // A loop whose body grows like a function of its own; carries are kept in [-1, 1].
+  void scan() {
+    std::optional<ValueId> x = find([](const Type& type, Interval) {
+      return type.dtype == DType::F32 && type.rank() >= 1 && type.rank() <= 4 && type.shape[0] <= 5;
+    });
+    if (!x) return;
+    std::vector<ValueId> initial, sequences = {*x}, constants;
+    auto is_small = [](const Type& type, Interval) { return type.dtype == DType::F32 && type.rank() <= 3; };
+    for (int i = pick(0, 2); i > 0; --i) {
+      if (auto value = find(is_small)) initial.push_back(*value);
+    }
+    for (int i = pick(0, 2); i > 0; --i) {
+      if (auto value = find_float()) constants.push_back(*value);
+    }
+    int64_t length = b_->type(*x).shape[0];
+    module_.funcs.emplace_back();
+    Func& body = module_.funcs.back();
+    body.name = fmt::format("body.{}", module_.funcs.size() - 1);
+    body.kind = FuncKind::Body;
+    std::vector<Interval> outputs = grow_body(body, initial, sequences, constants);
+    std::vector<ValueId> results = b_->scan(body, initial, sequences, constants, length, chance(0.3));
+    for (size_t r = 0; r < results.size(); ++r) remember(results[r], outputs[r]);
+  }
+
+  // Fills the body; returns the intervals of the scan's results.
+  std::vector<Interval> grow_body(Func& body, const std::vector<ValueId>& initial,
+                                  const std::vector<ValueId>& sequences, const std::vector<ValueId>& constants) {
+    Func* outer_func = std::exchange(func_, &body);
+    Builder outer = *b_;
+    b_.emplace(body);
+    std::map<uint32_t, Interval> outer_intervals = std::exchange(intervals_, {}), inner;
+    ++depth_;
+    auto argument = [&](ValueId value, const Type& type, Interval range) {
+      inner[b_->argument(type, outer.func().name_of(value)).index] = range;
+    };
+    for (ValueId value : initial) {
+      Interval range = outer_intervals.at(value.index);
+      argument(value, Type(outer.type(value)), {std::min(range.lo, -1.0), std::max(range.hi, 1.0)});
+    }
+    for (ValueId value : sequences) argument(value, slice_type(outer.type(value)), outer_intervals.at(value.index));
+    for (ValueId value : constants) argument(value, Type(outer.type(value)), outer_intervals.at(value.index));
+    intervals_ = inner;
+    for (int i = pick(2, 8); i > 0; --i) grow();
+    std::vector<Interval> ranges;
+    for (size_t c = 0; c < initial.size(); ++c) {
+      ValueId value = body.args[c].value;
+      ValueId mixed = partner(Type(b_->type(value)));
+      if (chance(0.8)) mixed = b_->add(b_->mul(value, b_->constant_like(value, 0.5)), mixed);
+      ranges.push_back(inner.at(value.index));
+      ValueId next = chance(0.1) ? value : b_->unary("tanh", mixed);
+      b_->result(next, fmt::format("next{}", c));
+    }
+    for (int j = initial.empty() ? 1 : pick(0, 2); j >= 0; --j) {
+      std::optional<ValueId> value = find_float();
+      bool is_wanted = j > 0 || body.results.empty();
+      if (!value || !is_wanted || b_->type(*value).elements() * 5 > options_.max_elements)
+        value = body.args.back().value;
+      if (!is_wanted) continue;
+      ranges.push_back(interval(*value));
+      b_->result(*value, fmt::format("y{}", j));
+    }
+    --depth_;
+    func_ = outer_func;
+    b_.emplace(*outer_func);
+    intervals_ = std::move(outer_intervals);
+    return ranges;
   }
 
   void unary() {
@@ -227,7 +302,7 @@ class GraphMaker {
 
   void generate() {
     Shape shape = random_shape();
-    if (chance(0.5)) {
+    if (depth_ == 0 && chance(0.5)) {
       if (!seed_.is_valid()) seed_ = b_->argument({DType::I64, {}}, "seed", Role::Seed);
       ValueId step = b_->constant(pick(0, 100), {DType::I64, {}});
       emit("random_uniform", {seed_, step}, {{"shape", shape}, {"stream", int64_t{pick(0, 1000000)}}}, {0, 1});
@@ -451,7 +526,7 @@ class GraphMaker {
   void convert() {
     std::optional<ValueId> x = find([](const Type& type, Interval) { return type.dtype != DType::F32; });
     if (!x || chance(0.3)) {
-      if (chance(0.4)) {
+      if (depth_ == 0 && chance(0.4)) {
         x = remember(b_->argument({DType::F64, {}}, "hyper", Role::Hyper, 0.5), {-2, 2});
       } else {
         x = new_argument(random_shape(), chance(0.5) ? DType::U8 : DType::I32);
@@ -527,6 +602,7 @@ class GraphMaker {
   std::optional<Builder> b_;
   std::map<uint32_t, Interval> intervals_;  // of each value that may be an operand
   ValueId seed_;
+  int depth_ = 0;  // of bodies around
 };
 
 }  // namespace

@@ -27,6 +27,7 @@ struct RandomGraphOptions {
   int64_t max_elements = 2000;  // of one value
   bool differentiable = false;  // no stop_gradient, whose rule is not the derivative
   bool with_empty = true;       // sizes of 0
+  bool scans = false;           // loops, one in another too
 };
 
 Module random_module(uint64_t seed, const RandomGraphOptions& options = {});

@@ -48,6 +48,22 @@ Op& op_of(Func& func, std::string_view name) {
   return func.ops[0];
 }
 
+// A scan of @cell(h, x) -> (h: h + x, y: h + x) over four slices.
+Op& add_scan(Module& module, Func& func) {
+  Func& cell = module.funcs.emplace_back();
+  cell.name = "cell";
+  cell.kind = FuncKind::Body;
+  Builder c(cell);
+  ValueId h = c.argument(kVector, "h"), x = c.argument(kVector, "x");
+  ValueId next = c.add(h, x);
+  c.result(next, "h");
+  c.result(next, "y");
+  Builder b(func);
+  ValueId sequence = b.constant(1, {DType::F32, {4, 3}});
+  b.scan(cell, {func.args[1].value}, {sequence}, {}, 4, false);
+  return func.ops.back();
+}
+
 struct Breakage {
   const char* rule;
   const char* text;  // part of the message
@@ -109,6 +125,29 @@ std::vector<Breakage> breakages() {
       {"V14", "no target", [](Module&, Func& f) { op_of(f, "grad").operands.resize(1); }},
       {"V14", "2 targets, but 1 results",
        [](Module&, Func& f) { op_of(f, "grad").operands.push_back(f.args[1].value); }},
+      {"V15", "there is no body @twice",
+       [](Module& m, Func& f) { add_scan(m, f).attrs.at("callee").emplace<std::string>("twice"); }},
+      {"V15", "is the body of two scans",
+       [](Module& m, Func& f) {
+         add_scan(m, f);
+         Op again = op_of(f, "scan");
+         for (ValueId& result : again.results) result = f.add_value(f.type(result), "again");
+         f.ops.push_back(again);
+       }},
+      {"V15", "2 carries, 1 sequences and length 4 do not fit 2 operands and 2 results",
+       [](Module& m, Func& f) { add_scan(m, f).attrs.at("carries").emplace<int64_t>(2); }},
+      {"V15", "f32[4,3] has not 5 slices",
+       [](Module& m, Func& f) { add_scan(m, f).attrs.at("length").emplace<int64_t>(5); }},
+      {"V15", "operand is f32[], but `h` of @cell is f32[3]",
+       [](Module& m, Func& f) { add_scan(m, f).operands[0] = op_of(f, "sum").result(); }},
+      {"V15", "result is f32[3], but `y` of @cell gives f32[4,3]",
+       [](Module& m, Func& f) { f.values[add_scan(m, f).results[1].index].type = kVector; }},
+      {"V15", "@cell has 2 arguments and 2 results, but the scan 1 and 2",
+       [](Module& m, Func& f) {
+         Op& op = add_scan(m, f);
+         op.operands.pop_back();
+         op.attrs.at("sequences").emplace<int64_t>(0);
+       }},
       {"V14", "target %seed is i64[]", [](Module&, Func& f) { op_of(f, "grad").operands[1] = f.args[2].value; }},
   };
 }
@@ -136,7 +175,7 @@ TEST_CASE("each invariant is checked and cited") {
     CHECK_MESSAGE(cited, all);
     ++count[breakage.rule];
   }
-  for (int i = 1; i <= 14; ++i) CHECK_MESSAGE(count["V" + std::to_string(i)] > 0, "no test breaks V", i);
+  for (int i = 1; i <= 15; ++i) CHECK_MESSAGE(count["V" + std::to_string(i)] > 0, "no test breaks V", i);
 }
 
 TEST_CASE("random graphs are sound") {

@@ -1,0 +1,31 @@
+// Reads the attributes of a `scan`.
+#include "ir/scan.h"
+
+#include "ir/op_def.h"
+
+namespace tarn {
+
+ScanParts::ScanParts(const Op& op)
+    : body(attr_string(op.attrs, "callee")),
+      carries(static_cast<size_t>(attr_int(op.attrs, "carries"))),
+      sequences(static_cast<size_t>(attr_int(op.attrs, "sequences"))),
+      constants(op.operands.size() - carries - sequences),
+      outputs(op.results.size() - carries),
+      length(attr_int(op.attrs, "length")),
+      reverse(std::get<bool>(attr(op.attrs, "reverse"))) {}
+
+bool is_scan(const Op& op) {
+  return std::holds_alternative<Scan>(op.def->body);
+}
+
+Type stacked_type(const Type& slice, int64_t length) {
+  Type type = slice;
+  type.shape.insert(type.shape.begin(), length);
+  return type;
+}
+
+Type slice_type(const Type& sequence) {
+  return {sequence.dtype, Shape(sequence.shape.begin() + 1, sequence.shape.end())};
+}
+
+}  // namespace tarn
