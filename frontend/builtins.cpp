@@ -33,17 +33,6 @@ bool matches_glob(std::string_view path, std::string_view glob) {
   return want == glob.size();
 }
 
-// The dimensions that `over` or `axis` of this call names; `fallback` where it is not given.
-static std::optional<std::vector<size_t>> axes_of(Evaluator& e, BuiltinCall& call, size_t place, const Term& x,
-                                                  Term fallback) {
-  if (!x.is_tensor() || x.weak) {
-    e.session.error(call.span, fmt::format("`{}` takes a tensor, but this is {}", call.builtin->name, describe(x)),
-                    "type.mismatch");
-    return std::nullopt;
-  }
-  return e.find_axes(x, call.args[place].value_or(std::move(fallback)), call.span);
-}
-
 static bool flag_of(const BuiltinCall& call, size_t place) {
   return call.args[place] && call.args[place]->is_literal() && call.args[place]->number() != 0;
 }
@@ -55,7 +44,7 @@ static Term run_unary(Evaluator& e, BuiltinCall& call) {
 template <ReduceOp kOp>
 static Term run_reduce(Evaluator& e, BuiltinCall& call) {
   const Term& x = *call.args[0];
-  auto axes = axes_of(e, call, 1, x, text_term("all"));
+  auto axes = e.call_axes(call, 1, x, text_term("all"));
   return axes ? e.emit.reduce(kOp, x, *axes, flag_of(call, 2), call.span) : Term{};
 }
 
@@ -67,12 +56,12 @@ static Term run_extreme(Evaluator& e, BuiltinCall& call) {
                              call.span);
   }
   const Term& x = *call.args[0];
-  auto axes = axes_of(e, call, 2, x, text_term("all"));
+  auto axes = e.call_axes(call, 2, x, text_term("all"));
   return axes ? e.emit.reduce(kOp, x, *axes, flag_of(call, 3), call.span) : Term{};
 }
 
 static Term run_argmax(Evaluator& e, BuiltinCall& call) {
-  auto axes = axes_of(e, call, 1, *call.args[0], integer_term(-1));
+  auto axes = e.call_axes(call, 1, *call.args[0], integer_term(-1));
   if (!axes) return {};
   if (axes->size() == 1) return e.emit.reduce(ReduceOp::ArgMax, *call.args[0], *axes, false, call.span);
   e.session.error(call.span, "`argmax` goes over one dimension", "reduce.axis");
@@ -160,14 +149,14 @@ static Term run_concat(Evaluator& e, BuiltinCall& call) {
                     "concat.C1");
     return {};
   }
-  auto axes = axes_of(e, call, 1, parts[0], integer_term(-1));
+  auto axes = e.call_axes(call, 1, parts[0], integer_term(-1));
   return axes && axes->size() == 1 ? e.emit.concat(parts, (*axes)[0], call.span) : Term{};
 }
 
 // split(x, 4) cuts the last dimension into 4; split(x, axis = 2) takes a dimension apart into as many tensors.
 static Term run_split(Evaluator& e, BuiltinCall& call) {
   const Term& x = *call.args[0];
-  auto axes = axes_of(e, call, 2, x, integer_term(-1));
+  auto axes = e.call_axes(call, 2, x, integer_term(-1));
   if (!axes || axes->size() != 1) return {};
   size_t axis = (*axes)[0];
   int64_t size = x.axes[axis].size, parts = call.args[1] ? call.args[1]->integer : size;
@@ -191,13 +180,9 @@ static Term run_split(Evaluator& e, BuiltinCall& call) {
 
 static Term run_einsum(Evaluator& e, BuiltinCall& call) {
   std::vector<Term> operands = {*call.args[1]};
-  if (call.args[2]) operands.push_back(*call.args[2]);
+  operands.insert(operands.end(), call.rest.begin(), call.rest.end());
   for (const Term& operand : operands) {
-    if (!e.emit.is_float_operand(operand, "einsum", call.span)) return {};
-    if (operand.is_tensor() && !operand.weak) {
-      if (!e.emit.agree(operands[0], operand, "einsum", call.span)) return {};
-      continue;
-    }
+    if (operand.is_tensor() && !operand.weak) continue;
     e.session.error(call.span, fmt::format("`einsum` multiplies tensors, but one of them is {}", describe(operand)),
                     "type.mismatch");
     return {};
@@ -343,10 +328,8 @@ static std::vector<Builtin> make_builtins() {
   table.push_back({"concat", {x, {"axis", ArgKind::Axes, true}}, run_concat, "tensors joined along a dimension", true});
   table.push_back(
       {"split", {x, {"parts", ArgKind::Static, true}, {"axis", ArgKind::Axes, true}}, run_split, "a tuple of slices"});
-  table.push_back({"einsum",
-                   {{"spec", ArgKind::Static}, {"a"}, {"b", ArgKind::Value, true}},
-                   run_einsum,
-                   "sum of products by labels"});
+  table.push_back(
+      {"einsum", {{"spec", ArgKind::Static}, {"a"}}, run_einsum, "sum of products of tensors by labels", true});
   table.push_back({"grad", {{"loss"}, x}, run_grad, "d loss / d x"});
   table.push_back(
       {"l1", {{"scale"}, {"paths", ArgKind::Static, true}}, run_penalty<false>, "scale * sum of |w| over parameters"});
@@ -355,8 +338,9 @@ static std::vector<Builtin> make_builtins() {
   table.push_back({"random_like", {x}, run_random_like, "uniform draws from [0, 1), new in every step"});
   table.push_back({"uniform", {{"low"}, {"high"}}, run_uniform, "initial values drawn from [low, high)"});
   table.push_back({"normal", {{"mean"}, {"std"}}, run_normal, "initial values drawn from a normal distribution"});
+  add_index_builtins(table);
   // Of the design, to come: known so that the message says so.
-  for (const char* name : {"conv", "max_pool", "avg_pool", "embedding", "attention", "lstm", "gru", "mask", "load"}) {
+  for (const char* name : {"conv", "max_pool", "avg_pool", "lstm", "gru", "load"}) {
     table.push_back({name, {{"x", ArgKind::Value, true}}, run_unsupported, "", true, true});
   }
   return table;

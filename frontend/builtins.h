@@ -43,6 +43,7 @@ bool is_unsupported(const Builtin& builtin);  // of the design, but still to com
 const Builtin* find_builtin(std::string_view name);
 const std::vector<Builtin>& all_builtins();
 void add_numeric_builtins(std::vector<Builtin>& table);  // builtins_numeric.cpp
+void add_index_builtins(std::vector<Builtin>& table);    // builtins_index.cpp
 
 // Whether a path such as "fc1.w" fits a glob such as "fc*.w"; `*` stands for any letters, `?` for one.
 bool matches_glob(std::string_view path, std::string_view glob);

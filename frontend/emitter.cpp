@@ -33,7 +33,7 @@ Term Emitter::weak(ValueId value) {
 }
 
 Axis Emitter::fresh_axis(int64_t size, std::string name, Span origin) {
-  return {size, std::move(name), session_.next_identity++, 0, false, origin, ""};
+  return {size, std::move(name), session_.next_identity++, 0, false, origin, "", ""};
 }
 
 Axis Emitter::fresh_batch_axis() {

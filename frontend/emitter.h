@@ -75,17 +75,25 @@ class Emitter {
   Term transpose(const Term& x, const std::vector<int64_t>& order);
   Term concat(const std::vector<Term>& parts, size_t axis, Span span);
   Term one_hot(const Term& labels, Span span);
+  // emit_index.cpp: `ids` are labels or integers.
+  Term gather(const Term& x, const Term& ids, size_t axis, Span span);
+  Term scatter_add(const Term& ids, const Term& updates, int64_t size, size_t axis, Span span);
+  Term positions(const std::vector<Axis>& axes, size_t axis);  // i32: each element's index along `axis`
   Term random_uniform(const std::vector<Axis>& axes, std::string_view stream_path, bool at_init);
 
  private:
   ValueId integer_argument(const std::string& name, Role role);
   bool join(const Term& a, const Term& b, std::string_view symbol, Span span, std::vector<Axis>& joined);
   void note_axes(Diagnostic& diagnostic, const Term& a, const Term& b);
+  bool are_indices(const Term& ids, int64_t size, std::string_view what, Span span);
   ValueId row_mask(const Axis& axis);  // bool[axis.size]: which entries belong to valid rows
   ValueId masked(const Term& x, const std::vector<size_t>& axes, double neutral);
   Term sum_unused_labels(const Term& x, std::string& labels, const std::string& others);
   Term contract(const Term& a, const Term& b, const std::string& left, const std::string& right,
                 const std::string& result, Span span);
+  bool labels_agree(const std::vector<std::string>& labels, const std::vector<Term>& operands, Span span);
+  Term multiply_labels(std::vector<Term> factors, std::vector<std::string> labels, const std::string& result,
+                       Span span);
   void place_batch(const Term& x, std::vector<Axis>& wanted, Span span);
 
   Session& session_;

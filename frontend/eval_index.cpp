@@ -102,7 +102,8 @@ std::optional<std::vector<size_t>> Evaluator::find_axes(const Term& x, const Ter
     if (item.kind == TermKind::Integer && item.integer < rank)
       place = item.integer < 0 ? item.integer + rank : item.integer;
     for (int64_t i = rank - 1; i >= 0 && item.kind == TermKind::Text; --i) {
-      if (x.axes[static_cast<size_t>(i)].name == item.text) place = i;
+      const Axis& axis = x.axes[static_cast<size_t>(i)];
+      if (axis.name == item.text || axis.label == item.text) place = i;
     }
     if (place < 0 || std::find(places.begin(), places.end(), static_cast<size_t>(place)) != places.end()) {
       std::string names;
@@ -119,6 +120,16 @@ std::optional<std::vector<size_t>> Evaluator::find_axes(const Term& x, const Ter
   }
   std::sort(places.begin(), places.end());
   return places;
+}
+
+std::optional<std::vector<size_t>> Evaluator::call_axes(const BuiltinCall& call, size_t place, const Term& x,
+                                                        Term fallback) {
+  if (!x.is_tensor() || x.weak) {
+    session.error(call.span, fmt::format("`{}` takes a tensor, but this is {}", call.builtin->name, describe(x)),
+                  "type.mismatch");
+    return std::nullopt;
+  }
+  return find_axes(x, call.args[place].value_or(std::move(fallback)), call.span);
 }
 
 }  // namespace tarn

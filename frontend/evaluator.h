@@ -70,6 +70,8 @@ class Evaluator {
   Term eval_axes(const ast::Expr& expr, const FramePtr& frame);
   // The dimensions of `x` that `axes` lists, ascending; nullopt with a message where there is no such.
   std::optional<std::vector<size_t>> find_axes(const Term& x, const Term& axes, Span span);
+  // Those that argument `place` of a builtin's call names, or `fallback` where it is not given.
+  std::optional<std::vector<size_t>> call_axes(const BuiltinCall& call, size_t place, const Term& x, Term fallback);
 
   // What every path through a call takes: the callee, the value from the pipe, the arguments as written.
   struct Call {

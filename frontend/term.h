@@ -24,6 +24,7 @@ struct Axis {
   bool stretches = false;  // size 1 from `keep = true`: fits any size
   Span origin;             // where its size was written
   std::string factors;     // "16*5*5", where it was merged from several
+  std::string label;       // the letter that einsum gave it: another name
 
   bool is_batch() const { return inner > 0; }
 };
