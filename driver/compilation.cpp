@@ -80,6 +80,16 @@ std::optional<Module> Compilation::load() {
   return module;
 }
 
+std::optional<Module> Compilation::load_at_batch(int64_t batch) {
+  if (is_ir(sources_.file(input_file_).text)) return std::nullopt;
+  FrontendOptions frontend;
+  frontend.defines = options_.defines;
+  frontend.batch = batch;
+  DiagnosticSink unheard;  // load() has said it all
+  std::optional<Module> module = compile_source(sources_, input_file_, frontend, unheard);
+  return unheard.has_errors() ? std::nullopt : std::move(module);
+}
+
 std::optional<std::string> Compilation::syntax_tree() {
   if (!read_input()) return std::nullopt;
   ast::File tree = parse_file(sources_, input_file_, sink_);

@@ -19,6 +19,8 @@ class Compilation {
   // Reads the input: a model file through the front end, IR text (it begins with `module`) through its parser.
   // nullopt: there are errors; finish() prints them.
   std::optional<Module> load();
+  // After load(): the same model file at another batch size; nullopt for IR text, or where the model has errors then.
+  std::optional<Module> load_at_batch(int64_t batch);
   // The syntax tree of a model file, printed.
   std::optional<std::string> syntax_tree();
   // Runs the pipeline, up to --stop-after.

@@ -9,6 +9,7 @@
 #include <map>
 #include <random>
 
+#include "driver/loss_function.h"
 #include "ir/builder.h"
 #include "ir/interpret.h"
 #include "ir/op_def.h"
@@ -174,6 +175,9 @@ Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_
   loss_only.funcs[0].results.resize(1);
   if (PipelineResult result = run_pass(loss_only, "dce"); !result.ok()) return result.errors.front();
 
+  Result<LossFunction> loss_function = LossFunction::make(loss_only, loss_only.funcs[0], *args);
+  if (!loss_function) return loss_function.error();
+
   std::vector<GradientCheck> checks;
   for (size_t t = 0; t < made->targets.size(); ++t) {
     size_t position = 0;
@@ -185,12 +189,12 @@ Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_
       std::vector<double> direction = random_direction(gradient.size(), random);
       double losses[2];
       for (int side = 0; side < 2; ++side) {
-        std::vector<Tensor> moved = *args;
+        Tensor moved = (*args)[position];
         double distance = side == 0 ? kStep : -kStep;
-        for (size_t i = 0; i < direction.size(); ++i) moved[position].data[i] += distance * direction[i];
-        Result<std::vector<Tensor>> loss = interpret(loss_only, loss_only.funcs[0], std::move(moved));
+        for (size_t i = 0; i < direction.size(); ++i) moved.data[i] += distance * direction[i];
+        Result<double> loss = loss_function->at(position, std::move(moved));
         if (!loss) return loss.error();
-        losses[side] = (*loss)[0].data[0];
+        losses[side] = *loss;
       }
       double numeric = (losses[0] - losses[1]) / (2 * kStep);
       double analytic = dot(gradient, direction);

@@ -79,7 +79,8 @@ void add_commands(CLI::App& app, CommandLine& line) {
 
   CLI::App* check = app.add_subcommand("check", "Report errors and warnings, write nothing");
   add_compile_options(*check, line.check.compile, line.warnings);
-  check->add_flag("--gradients", line.check.gradients, "Compare the model's gradients with finite differences in f64");
+  check->add_flag("--gradients", line.check.gradients,
+                  "Compare the model's gradients with finite differences in f64, on 4 rows (or --batch)");
   check->add_option("--seed", line.check.seed, "Seed of the parameters and the made-up batch")->capture_default_str();
 
   CLI::App* opt = app.add_subcommand("opt", "Run passes on IR text");

@@ -177,19 +177,36 @@ struct Evaluator {
     std::vector<int64_t> rhs_outer = strides_of(spec.result, spec.rhs, rhs.type.shape);
     std::vector<int64_t> lhs_inner = strides_of(spec.k, spec.lhs, lhs.type.shape);
     std::vector<int64_t> rhs_inner = strides_of(spec.k, spec.rhs, rhs.type.shape);
-    std::vector<int64_t> index(spec.result.size(), 0), inner(summed.size(), 0);
+    std::vector<int64_t> index(spec.result.size(), 0), outer_summed;
+    // The longest summed label is the inner loop; the others step around it.
+    size_t longest = std::max_element(summed.begin(), summed.end()) - summed.begin();
+    int64_t length = summed.empty() ? 1 : summed[longest];
+    int64_t lhs_step = summed.empty() ? 0 : lhs_inner[longest], rhs_step = summed.empty() ? 0 : rhs_inner[longest];
+    if (!summed.empty()) summed[longest] = 1;
     bool is_empty = element_count(summed) == 0;
+    outer_summed.assign(summed.size(), 0);
     for (double& element : result.data) {
       int64_t lhs_base = dot(index, lhs_outer), rhs_base = dot(index, rhs_outer);
       double total = 0;
       do {
         if (is_empty) break;
-        double product = lhs.data[lhs_base + dot(inner, lhs_inner)] * rhs.data[rhs_base + dot(inner, rhs_inner)];
-        total = to_dtype(total + product, result.type.dtype, options);
-      } while (advance(inner, summed));
+        const double* x = lhs.data.data() + lhs_base + dot(outer_summed, lhs_inner);
+        const double* y = rhs.data.data() + rhs_base + dot(outer_summed, rhs_inner);
+        total = sum_of_products(total, x, lhs_step, y, rhs_step, length);
+      } while (advance(outer_summed, summed));
       element = total;
       advance(index, result.type.shape);
     }
+  }
+
+  double sum_of_products(double total, const double* x, int64_t x_step, const double* y, int64_t y_step,
+                         int64_t length) const {
+    bool is_exact = result.type.dtype == DType::F64 || (result.type.dtype == DType::F32 && !options.round_f32);
+    for (int64_t i = 0; i < length; ++i) {
+      total += x[i * x_step] * y[i * y_step];
+      if (!is_exact) total = to_dtype(total, result.type.dtype, options);
+    }
+    return total;
   }
 
   // Steps through [outer, indices, inner] of a gather's result or a scatter's updates; `visit` gets the number of the
@@ -330,6 +347,11 @@ static Result<std::vector<Tensor>> run(const Module& module, const Func& func, s
   std::vector<Tensor> results;
   for (const FuncResult& result : func.results) results.push_back(values[result.value.index]);
   return results;
+}
+
+Result<std::vector<Tensor>> interpret_op(const Module& module, const Func& func, const Op& op,
+                                         const std::vector<Tensor>& values, const InterpretOptions& options) {
+  return run_op(module, func, op, values, options, 0);
 }
 
 Result<std::vector<Tensor>> interpret(const Module& module, const Func& func, std::vector<Tensor> args,

@@ -28,6 +28,10 @@ struct InterpretOptions {
 Result<std::vector<Tensor>> interpret(const Module& module, const Func& func, std::vector<Tensor> args,
                                       const InterpretOptions& options = {});
 
+// The results of one op of `func`.  `values`: indexed by ValueId; the operands of the op are read.  Errors: as above.
+Result<std::vector<Tensor>> interpret_op(const Module& module, const Func& func, const Op& op,
+                                         const std::vector<Tensor>& values, const InterpretOptions& options = {});
+
 // One op with one result of type `type`, whatever its form but Call, Scan and Gradient.
 Tensor evaluate(const OpDef& def, const Attrs& attrs, const Type& type, const std::vector<const Tensor*>& operands,
                 const InterpretOptions& options = {});
