@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 
 #include "driver/options.h"
 
@@ -116,25 +118,31 @@ int dispatch(const CLI::App& app, CommandLine& line) {
   return run_new(line.create);
 }
 
+int run(int argc, char** argv) {
+  CLI::App app("tarn: compiles a model file into a program that trains it", "tarn");
+  app.footer("Example: tarn build mnist.tarn -o mnist && ./mnist train --data mnist/");
+  CommandLine line;
+  add_commands(app, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;  // CLI11 has exit codes of its own
+  }
+  return dispatch(app, line);
+}
+
 }  // namespace
 
 }  // namespace tarn
 
+// Nothing of ours throws; what a library still may (no memory, say) ends like any other fault of the compiler.
 int main(int argc, char** argv) {
-  CLI::App app("tarn: compiles a model file into a program that trains it", "tarn");
-  app.footer("Example: tarn build mnist.tarn -o mnist && ./mnist train --data mnist/");
-  tarn::CommandLine line;
-  tarn::add_commands(app, line);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? tarn::kExitOk : tarn::kExitUsage;  // CLI11 has exit codes of its own
-  }
-  // Nothing of ours throws; what a library still may (no memory, say) ends like any other fault of the compiler.
-  try {
-    return tarn::dispatch(app, line);
+    return tarn::run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "tarn: internal error: {}\n", error.what());
+    std::fputs("tarn: internal error: ", stderr);
+    std::fputs(error.what(), stderr);
+    std::fputs("\n", stderr);
     return tarn::kExitInternal;
   }
 }

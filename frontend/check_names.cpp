@@ -8,7 +8,6 @@
 
 namespace tarn {
 
-using ast::DeclKind;
 using ast::Expr;
 using ast::ExprKind;
 
