@@ -20,16 +20,16 @@ def serve(run):
         print(steps, wall, cpu, loss, flush=True)
 
 
-def run_by_step(batches, step):
-    """Takes the batches in turn, over all calls."""
+def run_by_step(batches, step, rate):
+    """Takes the batches in turn, over all calls.  step(inputs, rate of this step) -> loss."""
     state = {"next": 0}
 
     def run(count):
         loss = None
         for _ in range(count):
-            x, y = batches[state["next"] % len(batches)]
+            number = state["next"]
             state["next"] += 1
-            loss = step(x, y)
+            loss = step(batches[number % len(batches)], rate(number))
         return count, float(loss)
     return run
 
@@ -39,42 +39,24 @@ def run_by_step(batches, step):
 
 def torch_batches(net):
     import torch
-    return [(torch.from_numpy(x), torch.from_numpy(y.astype("int64") if net["classes"] else y))
-            for x, y in nets.float_batches(net)]
-
-
-def torch_loss(net):
-    """loss(parameters, x, y)."""
-    import torch
-    import torch.nn.functional as F
-    activation = {"relu": torch.relu, "sigmoid": torch.sigmoid}[net["activation"]]
-    last = len(net["layers"])
-
-    def loss(p, x, y):
-        for number in range(1, last + 1):
-            x = torch.addmm(p[f"fc{number}.b"], x, p[f"fc{number}.w"])
-            x = activation(x) if number < last else x
-        return F.cross_entropy(x, y) if net["classes"] else F.mse_loss(x, y)
-    return loss
-
-
-def torch_optimizer(net, parameters, **form):
-    import torch
-    kind, lr, *momentum = net["optimizer"]
-    if kind == "sgd":
-        return torch.optim.SGD(parameters, lr=lr, momentum=momentum[0], **form)
-    return torch.optim.Adam(parameters, lr=lr, **form)
+    return [nets.torch_inputs(net, batch, torch.float32) for batch in nets.batches(net)]
 
 
 def torch_step(net, **form):
     """The step as people write it: zero_grad, backward, optimizer.step."""
     import torch
-    p = {n: torch.from_numpy(a).requires_grad_() for n, a in nets.parameters(net).items()}
-    optimizer, loss_of = torch_optimizer(net, list(p.values()), **form), torch_loss(net)
+    p = {n: torch.from_numpy(a).requires_grad_() for n, a in net.parameter_arrays().items()}
+    optimizer, context, limit = nets.torch_optimizer(net, p, **form), nets.Context(), net.optimizer.clip_norm
+    has_schedule = callable(net.optimizer.lr)
 
-    def step(x, y):
-        loss = loss_of(p, x, y)
+    def step(inputs, rate):
+        if has_schedule:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        loss = net.loss(p, inputs, context)
         loss.backward()
+        if limit:
+            torch.nn.utils.clip_grad_norm_(p.values(), limit)
         optimizer.step()
         optimizer.zero_grad()
         return loss.detach()
@@ -82,13 +64,31 @@ def torch_step(net, **form):
 
 
 def torch_eager(net, **form):
-    return run_by_step(torch_batches(net), torch_step(net, **form))
+    return run_by_step(torch_batches(net), torch_step(net, **form), lambda step: nets.rate(net, step))
 
 
 def torch_compiled(net, **form):
     """torch.compile of the step as written: Dynamo splits it where it has to."""
     import torch
-    return run_by_step(torch_batches(net), torch.compile(torch_step(net, **form)))
+    if callable(net.optimizer.lr):
+        raise nets.Absent("compiles anew for each value of the schedule")
+    return run_by_step(torch_batches(net), torch.compile(torch_step(net, **form)), lambda step: 0)
+
+
+def torch_update(net, n, p, g, slots, t, lr):
+    """One parameter's update in place, in the operations of torch.optim's own step."""
+    options = net.optimizer.options
+    if net.optimizer.kind == "sgd":
+        slots[0][n].mul_(options.get("momentum", 0)).add_(g)
+        return p[n].sub_(lr * slots[0][n])
+    b1, b2 = options.get("betas", (0.9, 0.999))
+    decay = options.get("weight_decay", 0)
+    if decay and not (net.optimizer.without_decay and n.endswith(net.optimizer.without_decay)):
+        p[n].mul_(1 - lr * decay)
+    m, v = slots[0][n], slots[1][n]
+    m.lerp_(g, 1 - b1)
+    v.mul_(b2).addcmul_(g, g, value=1 - b2)
+    return p[n].sub_(lr / (1 - b1**t) * m / (v.sqrt() / (1 - b2**t).sqrt() + 1e-8))
 
 
 def torch_compiled_functional(net, tuned):
@@ -97,27 +97,27 @@ def torch_compiled_functional(net, tuned):
     import torch._inductor.config
     torch._inductor.config.cpp_wrapper = tuned
     torch._inductor.config.max_autotune = tuned
-    p = {n: torch.from_numpy(a) for n, a in nets.parameters(net).items()}
+    p = {n: torch.from_numpy(a) for n, a in net.parameter_arrays().items()}
     slots = [{n: torch.zeros_like(a) for n, a in p.items()} for _ in range(2)]
-    t = torch.zeros(())
-    gradient, (kind, lr, *momentum) = torch.func.grad_and_value(torch_loss(net)), net["optimizer"]
+    t, rate, context, limit = torch.zeros(()), torch.zeros(()), nets.Context(), net.optimizer.clip_norm
+    gradient = torch.func.grad_and_value(lambda p, inputs: net.loss(p, inputs, context))
 
-    def step(x, y):
-        grads, loss = gradient(p, x, y)
+    def step(inputs):
+        grads, loss = gradient(p, inputs)
         t.add_(1)
+        if limit:
+            total = torch.stack([(g * g).sum() for g in grads.values()]).sum().sqrt()
+            grads = {n: g * torch.clamp(limit / (total + 1e-6), max=1) for n, g in grads.items()}
         for n, g in grads.items():
-            if kind == "sgd":
-                slots[0][n].mul_(momentum[0]).add_(g)
-                p[n].sub_(slots[0][n], alpha=lr)
-            else:
-                m, v = slots[0][n], slots[1][n]
-                m.lerp_(g, 0.1)
-                v.mul_(0.999).addcmul_(g, g, value=0.001)
-                p[n].sub_(lr / (1 - 0.9**t) * m / (v.sqrt() / (1 - 0.999**t).sqrt() + 1e-8))
+            torch_update(net, n, p, g, slots, t, rate)
         return loss
+
+    def one(inputs, lr):
+        rate.fill_(lr)
+        return compiled(inputs)
     with torch.no_grad():
         compiled = torch.compile(step, fullgraph=True)
-        run = run_by_step(torch_batches(net), compiled)
+        run = run_by_step(torch_batches(net), one, lambda step: nets.rate(net, step))
     return lambda count: torch.no_grad()(run)(count)
 
 
@@ -125,41 +125,45 @@ def torch_compiled_functional(net, tuned):
 
 
 def jax_step(net):
-    """step(state, x, y) -> (state, loss); state = (parameters, first slots, second slots, t)."""
+    """step(state, x, y, lr) -> (state, loss); state = (parameters, first slots, second slots, t)."""
     import jax
     import jax.numpy as jnp
-    activation = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}[net["activation"]]
-    last, (kind, lr, *momentum) = len(net["layers"]), net["optimizer"]
+    if net.layers is None:
+        raise nets.Absent("written for chains of dense layers only")
+    activation = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}[net.activation]
+    kind, momentum = net.optimizer.kind, net.optimizer.options.get("momentum", 0)
 
     def loss_of(p, x, y):
-        for number in range(1, last + 1):
-            x = x @ p[f"fc{number}.w"] + p[f"fc{number}.b"]
-            x = activation(x) if number < last else x
-        if net["classes"] is None:
+        for number, (path, _, _) in enumerate(net.layers):
+            x = x @ p[path + ".w"] + p[path + ".b"]
+            x = activation(x) if number + 1 < len(net.layers) else x
+        if y.ndim == 2:
             return jnp.mean((x - y) ** 2)
         return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], axis=1))
 
-    def step(state, x, y):
+    def step(state, x, y, lr):
         p, m, v, t = state
         loss, g = jax.value_and_grad(loss_of)(p, x, y)
         t = t + 1
         each = jax.tree_util.tree_map
         if kind == "sgd":
-            m = each(lambda m, g: momentum[0] * m + g, m, g)
+            m = each(lambda m, g: momentum * m + g, m, g)
             p = each(lambda p, m: p - lr * m, p, m)
         else:
             m = each(lambda m, g: 0.9 * m + 0.1 * g, m, g)
             v = each(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
             p = each(lambda p, m, v: p - lr / (1 - 0.9**t) * m / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8), p, m, v)
         return (p, m, v, t), loss
-    p = {n: jnp.array(a) for n, a in nets.parameters(net).items()}
+    p = {n: jnp.array(a) for n, a in net.parameter_arrays().items()}
     zeros = [{n: jnp.zeros_like(a) for n, a in p.items()} for _ in range(2)]
     return step, (p, zeros[0], zeros[1], jnp.zeros(()))
 
 
 def jax_batches(net):
+    """[(x, y)]"""
     import jax.numpy as jnp
-    return [(jnp.array(x), jnp.array(y.astype("int32") if net["classes"] else y)) for x, y in nets.float_batches(net)]
+    return [[jnp.array(array.astype("float32") / 255 if array.dtype == "uint8" else array) for array in batch.values()]
+            for batch in nets.batches(net)]
 
 
 def jax_jit(net):
@@ -168,10 +172,10 @@ def jax_jit(net):
     step, state = jax_step(net)
     jitted, holder = jax.jit(step, donate_argnums=0), {"state": state}
 
-    def one(x, y):
-        holder["state"], loss = jitted(holder["state"], x, y)
+    def one(inputs, lr):
+        holder["state"], loss = jitted(holder["state"], *inputs, lr)
         return loss
-    return run_by_step(jax_batches(net), one)
+    return run_by_step(jax_batches(net), one, lambda step: nets.rate(net, step))
 
 
 def jax_scan(net):
@@ -180,17 +184,18 @@ def jax_scan(net):
     import jax.numpy as jnp
     step, state = jax_step(net)
     batches = jax_batches(net)
-    xs, ys = jnp.stack([x for x, _ in batches]), jnp.stack([y for _, y in batches])
-    jitted = jax.jit(lambda s, xs, ys: jax.lax.scan(lambda s, b: step(s, *b), s, (xs, ys)), donate_argnums=0)
-    holder = {"state": state}
+    xs, ys = (jnp.stack([batch[i] for batch in batches]) for i in range(2))
+    jitted = jax.jit(lambda s, *sequences: jax.lax.scan(lambda s, b: step(s, *b), s, sequences), donate_argnums=0)
+    holder = {"state": state, "done": 0}
 
     def run(count):
         calls, losses = -(-count // len(batches)), None
         for _ in range(calls):
-            holder["state"], losses = jitted(holder["state"], xs, ys)
+            lrs = jnp.array([nets.rate(net, holder["done"] + i) for i in range(len(batches))])
+            holder["state"], losses = jitted(holder["state"], xs, ys, lrs)
+            holder["done"] += len(batches)
         return calls * len(batches), float(losses[-1])
     return run
-
 
 
 CONTESTANTS = {
@@ -213,7 +218,12 @@ def main():
     else:
         os.environ["JAX_PLATFORMS"] = "cpu"
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
-    serve(CONTESTANTS[contestant](nets.NETS[name]))
+    try:
+        run = CONTESTANTS[contestant](nets.NETS[name])
+    except nets.Absent as why:
+        print("error:", why, flush=True)
+        return
+    serve(run)
 
 
 if __name__ == "__main__":

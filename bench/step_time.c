@@ -2,7 +2,7 @@
  *
  *   cc -DTARN_PROGRAM=mnist_program step_time.c libmnist.a ... && ./a.out MANIFEST DATA BATCHES
  *
- * MANIFEST has one line a tensor, `param NAME OFFSET BYTES` or `input NUMBER OFFSET BYTES` (bytes of one batch, all
+ * MANIFEST has one line a tensor, `param NAME OFFSET BYTES` or `input NAME OFFSET BYTES` (bytes of one batch, all
  * batches one after another); OFFSET is a place in DATA.  A step is: copy the batch into the arena, run train_step. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdint.h>
@@ -82,8 +82,7 @@ static void read_manifest(bench* b, const char* path, long batches) {
   b->batches = batches;
   while (fscanf(file, "%15s %127s %ld %ld", kind, name, &offset, &bytes) == 4) {
     const int is_input = strcmp(kind, "input") == 0;
-    const tarn_tensor* tensor =
-        is_input ? tensor_of_role(b->program, TARN_INPUT, atoi(name)) : tensor_of_name(b->program, name);
+    const tarn_tensor* tensor = tensor_of_name(b->program, name);
     if (tensor == NULL) fail("the model has no such tensor", name);
     if (tensor->bytes != (uint64_t)bytes) fail("another size in the model", tensor->name);
     if (is_input) {

@@ -6,56 +6,87 @@
 
 #include <algorithm>
 #include <cmath>
-
-#include "tests/oracle/oracle_file.h"
+#include <filesystem>
+#include <nlohmann/json.hpp>
 
 namespace tarn::oracle {
 
-static void feed_simple(Runner& runner, int64_t step, int64_t batch) {
-  runner.set_input(0, points_batch(step, batch));
-  runner.set_input(1, simple_labels(step, batch));
+using Json = nlohmann::json;
+
+static InputSpec input_of(const Json& json) {
+  InputSpec spec;
+  spec.name = json.at("name");
+  spec.kind = json.at("kind");
+  spec.row = json.value("row", std::vector<int64_t>{});
+  spec.classes = json.value("classes", int64_t{0});
+  spec.shift = json.value("shift", int64_t{0});
+  spec.stream = json.value("stream", 0u);
+  spec.times = json.value("times", 1.0f);
+  return spec;
 }
 
-static void feed_regression(Runner& runner, int64_t step, int64_t batch) {
-  runner.set_input(0, points_batch(step, batch));
-  runner.set_input(1, regression_targets(step, batch));
+static RecordedParameter parameter_of(const Json& json) {
+  return {{json.at("path"), json.at("shape"), json.at("scale"), json.at("offset")},
+          json.at("gradient_norm"),
+          json.at("gradient"),
+          json.at("norm")};
 }
 
-static void feed_mnist(Runner& runner, int64_t step, int64_t batch) {
-  runner.set_input(0, mnist_images(step, batch));
-  runner.set_input(1, mnist_labels(step, batch));
+static Case read_case(const std::filesystem::path& path) {
+  const Json json = Json::parse(read_text(path));
+  Case net{path.stem(),
+           json.at("source"),
+           json.at("batch"),
+           json.at("steps"),
+           json.at("gradients_within"),
+           json.at("losses_within"),
+           {},
+           {},
+           json.at("losses"),
+           json.at("losses_f64"),
+           json.at("parameters_fnv1a"),
+           json.at("first_batch_fnv1a")};
+  for (const Json& input : json.at("inputs")) net.inputs.push_back(input_of(input));
+  for (const Json& parameter : json.at("parameters")) net.parameters.push_back(parameter_of(parameter));
+  return net;
 }
 
 const std::vector<Case>& all_cases() {
-  static const std::vector<Case> cases = {
-      {"simple", {{10, 5, 0.5f}, {5, 2, 1.0f}}, 16, feed_simple},
-      {"regression", {{10, 10, 0.5f}, {10, 1, 0.5f}}, 1000, feed_regression},
-      {"mnist", {{784, 64, 0.0625f}, {64, 32, 0.25f}, {32, 10, 0.5f}}, 32, feed_mnist},
-  };
+  static const std::vector<Case> cases = [] {
+    std::vector<std::filesystem::path> paths;
+    for (const auto& entry : std::filesystem::directory_iterator(TARN_SOURCE_DIR "/tests/oracle/records")) {
+      paths.push_back(entry.path());
+    }
+    std::sort(paths.begin(), paths.end());
+    std::vector<Case> read;
+    for (const auto& path : paths) read.push_back(read_case(path));
+    return read;
+  }();
   return cases;
 }
 
-static std::string file_of(const Case& net, const std::string& ending) {
-  return std::string(TARN_SOURCE_DIR) + "/tests/oracle/" + net.name + ending;
-}
-
-template <typename T>
-static uint64_t hash_more(const std::vector<T>& values, uint64_t hash) {
-  return fnv1a(values.data(), values.size() * sizeof(T), hash);
+// Calls `take` with one input's values in the type that the checksum is made of.
+template <typename Take>
+static void with_input(const InputSpec& spec, int64_t step, int64_t batch, Take take) {
+  if (spec.kind == "points") return take(points(spec, step, batch));
+  if (spec.kind == "bend") return take(bend(step, batch));
+  if (spec.kind == "side") return take(side(step, batch));
+  if (spec.kind == "labels") return take(labels(spec.stream ? spec.stream : 2, spec.classes, step, batch));
+  if (spec.kind == "images") return take(images(spec, step, batch));
+  if (spec.kind == "tokens") return take(tokens(spec, step, batch));
+  FAIL("no kind of input " << spec.kind);
 }
 
 void check_data(const Case& net) {
-  const OracleFile record = read_oracle(file_of(net, ".safetensors"));
-  const uint64_t empty = fnv1a(nullptr, 0);
-  uint64_t hash = empty;
-  for (const Parameter& parameter : parameters_of(net.layers)) hash = hash_more(parameter.values, hash);
-  CHECK(fmt::format("{:016x}", hash) == record.metadata.at("parameters_fnv1a"));
-  hash =
-      net.name == "mnist" ? hash_more(mnist_images(0, net.batch), empty) : hash_more(points_batch(0, net.batch), empty);
-  if (net.name == "mnist") hash = hash_more(mnist_labels(0, net.batch), hash);
-  if (net.name == "simple") hash = hash_more(simple_labels(0, net.batch), hash);
-  if (net.name == "regression") hash = hash_more(regression_targets(0, net.batch), hash);
-  CHECK(fmt::format("{:016x}", hash) == record.metadata.at("first_batch_fnv1a"));
+  uint64_t hash = fnv1a(nullptr, 0);
+  auto add = [&](const auto& values) { hash = fnv1a(values.data(), values.size() * sizeof values[0], hash); };
+  for (size_t i = 0; i < net.parameters.size(); ++i) {
+    add(parameter_values(net.parameters[i].spec, static_cast<uint32_t>(i)));
+  }
+  CHECK(fmt::format("{:016x}", hash) == net.parameters_fnv1a);
+  hash = fnv1a(nullptr, 0);
+  for (const InputSpec& input : net.inputs) with_input(input, 0, net.batch, add);
+  CHECK(fmt::format("{:016x}", hash) == net.first_batch_fnv1a);
 }
 
 static double norm(const std::vector<double>& values) {
@@ -64,49 +95,53 @@ static double norm(const std::vector<double>& values) {
   return std::sqrt(sum);
 }
 
-static double distance_by_norm(const std::vector<double>& found, const std::vector<double>& expected) {
-  REQUIRE(found.size() == expected.size());
-  std::vector<double> difference(found.size());
-  std::transform(found.begin(), found.end(), expected.begin(), difference.begin(), std::minus<>());
-  return norm(difference) / norm(expected);
+// Written so that a NaN counts as infinitely far.
+static void take_larger(double& largest, double far) {
+  largest = far <= largest ? largest : std::isnan(far) ? INFINITY : far;
+}
+
+static double gradient_distance(const std::vector<double>& found, const RecordedParameter& recorded) {
+  std::vector<double> difference = project(found);
+  for (size_t k = 0; k < difference.size(); ++k) difference[k] -= recorded.gradient_projections.at(k);
+  return norm(difference) / std::sqrt(static_cast<double>(difference.size())) / recorded.gradient_norm;
 }
 
 static std::unique_ptr<Runner> start(const Case& net, const std::string& text,
                                      const std::function<std::unique_ptr<Runner>(Module)>& make) {
   std::unique_ptr<Runner> runner = make(compile_text(net.name, text));
   runner->init();
-  for (const Parameter& parameter : parameters_of(net.layers)) {
-    runner->set(parameter.path, {parameter.values.begin(), parameter.values.end()});
+  for (size_t i = 0; i < net.parameters.size(); ++i) {
+    const std::vector<float> values = parameter_values(net.parameters[i].spec, static_cast<uint32_t>(i));
+    runner->set(net.parameters[i].spec.path, {values.begin(), values.end()});
   }
   return runner;
 }
 
+static void feed(Runner& runner, const Case& net, int64_t step) {
+  for (const InputSpec& input : net.inputs) {
+    with_input(input, step, net.batch,
+               [&](const auto& values) { runner.set(input.name, {values.begin(), values.end()}); });
+  }
+}
+
 Distance distance(const Case& net, const std::function<std::unique_ptr<Runner>(Module)>& make, int steps,
-                  const std::string& reference) {
-  const OracleFile record = read_oracle(file_of(net, ".safetensors"));
-  const std::string text = read_text(file_of(net, ".tarn"));
+                  const std::vector<double>& losses) {
+  const std::string text = read_text(std::string(TARN_SOURCE_DIR) + "/" + net.source);
   Distance result;
   std::unique_ptr<Runner> probe = start(net, with_probe(text), make);
-  net.feed(*probe, 0, net.batch);
+  feed(*probe, net, 0);
   probe->train_step();
-  for (const Parameter& parameter : parameters_of(net.layers)) {
-    const double far =
-        distance_by_norm(probe->get(parameter.path + ".grad"), record.tensors.at("grad." + parameter.path));
-    result.gradients = std::max(result.gradients, far);
+  for (const RecordedParameter& parameter : net.parameters) {
+    take_larger(result.gradients, gradient_distance(probe->get(parameter.spec.path + ".grad"), parameter));
   }
   std::unique_ptr<Runner> runner = start(net, text, make);
-  const std::vector<double>& losses = record.tensors.at(reference);
   for (int step = 0; step < steps; ++step) {
-    net.feed(*runner, step, net.batch);
-    const double loss = runner->train_step();
-    // Written so that a NaN counts as infinitely far.
-    const double far = std::abs(loss - losses.at(step)) / std::abs(losses.at(step));
-    result.losses = far <= result.losses ? result.losses : std::isnan(far) ? INFINITY : far;
+    feed(*runner, net, step);
+    take_larger(result.losses, std::abs(runner->train_step() - losses.at(step)) / std::abs(losses.at(step)));
   }
-  if (steps < static_cast<int>(losses.size())) return result;
-  for (const Parameter& parameter : parameters_of(net.layers)) {
-    const double expected = record.tensors.at("norm." + parameter.path).at(0);
-    result.parameters = std::max(result.parameters, std::abs(norm(runner->get(parameter.path)) / expected - 1));
+  if (steps < net.steps) return result;
+  for (const RecordedParameter& parameter : net.parameters) {
+    take_larger(result.parameters, std::abs(norm(runner->get(parameter.spec.path)) / parameter.norm - 1));
   }
   return result;
 }

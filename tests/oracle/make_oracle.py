@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Asks PyTorch for the numbers that oracle_test.cpp compares Tarn with.
+"""Asks PyTorch for the numbers that the tests compare Tarn with.
 
-    python3 tests/oracle/make_oracle.py            rewrites tests/oracle/*.safetensors and units.json
-    python3 tests/oracle/make_oracle.py --check    compares a fresh run with the committed files, writes nothing
+    python3 tests/oracle/make_oracle.py [NET...]           rewrites records/*.json and units.json (all, or some nets)
+    python3 tests/oracle/make_oracle.py --check [NET...]   compares a fresh run with the committed files, writes nothing
 
 Needs torch and numpy.  Weights and batches come from the integer hash of oracle_data.py, which oracle_data.h computes
 too, so the files hold results only; a checksum of the weights and of the first batch ties the two together.
@@ -11,64 +11,39 @@ import argparse
 import datetime
 import json
 import pathlib
-import struct
 
 import numpy as np
 import torch
 
-from oracle_data import fnv1a, mnist_batch, parameter_arrays, regression_batch, simple_batch
+from oracle_nets import NETS, TarnContext, torch_inputs, torch_optimizer
+from oracle_data import fnv1a, project
 from units import unit_records
 
 FOLDER = pathlib.Path(__file__).resolve().parent
-STEPS = 100
-
-# layers: (In, Out, scale of w), the power of two next to Xavier's bound.
-NETS = {
-    "simple": {
-        "layers": [(10, 5, 0.5), (5, 2, 1.0)], "activation": torch.sigmoid, "batch": 16, "data": simple_batch,
-        "optimizer": lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9, foreach=False),
-        "says": "10-5-2, sigmoid, cross entropy, SGD lr 0.1 momentum 0.9, batch 16",
-    },
-    "regression": {
-        "layers": [(10, 10, 0.5), (10, 1, 0.5)], "activation": torch.relu, "batch": 1000, "data": regression_batch,
-        "optimizer": lambda p: torch.optim.Adam(p, lr=0.01, foreach=False),
-        "says": "10-10-1, relu, mean squared error, Adam lr 0.01, batch 1000",
-    },
-    "mnist": {
-        "layers": [(784, 64, 0.0625), (64, 32, 0.25), (32, 10, 0.5)], "activation": torch.relu, "batch": 32,
-        "data": mnist_batch, "optimizer": lambda p: torch.optim.Adam(p, lr=1e-3, foreach=False),
-        "says": "784-64-32-10, relu, cross entropy, Adam lr 1e-3, batch 32",
-    },
-}
 
 
-# --- training ---------------------------------------------------------------------------------------------------
+def clip(parameters, limit):
+    """As torch.nn.utils.clip_grad_norm_, which has no f64 form of its own."""
+    torch.nn.utils.clip_grad_norm_(list(parameters.values()), limit, foreach=False)
 
 
 def train(net, dtype, reverse_rows=False):
-    """Gradients of step 1, the loss before each of STEPS updates, the parameters after them.  All [In, Out]."""
-    arrays = parameter_arrays(net["layers"])
+    """Gradients of step 1 (clipped, where the net clips), the loss before each update, the parameters after them."""
+    arrays = net.parameter_arrays()
     parameters = {n: torch.tensor(a, dtype=dtype, requires_grad=True) for n, a in arrays.items()}
-    # torch.nn.Linear stores [Out, In]; x @ w + b on [In, Out] is the same product, so no transpose is left to do.
-    optimizer = net["optimizer"](list(parameters.values()))
+    optimizer = torch_optimizer(net, parameters, foreach=False)
     losses, gradients = [], None
-    for step in range(STEPS):
-        x, y = net["data"](step, net["batch"])
+    for step in range(net.steps):
+        raw = net.input_arrays(step)
         if reverse_rows:
-            x, y = x[::-1].copy(), y[::-1].copy()
-        h = torch.tensor(x).to(dtype)
-        if x.dtype == np.uint8:
-            h = h / 255
-        last = len(net["layers"])
-        for number in range(1, last + 1):
-            h = torch.addmm(parameters[f"fc{number}.b"], h, parameters[f"fc{number}.w"])
-            h = net["activation"](h) if number < last else h
-        if y.dtype == np.float32:
-            loss = torch.nn.functional.mse_loss(h, torch.tensor(y).to(dtype))
-        else:
-            loss = torch.nn.functional.cross_entropy(h, torch.tensor(y.astype(np.int64)))
+            raw = {n: a[::-1].copy() for n, a in raw.items()}
+        for group in optimizer.param_groups:
+            group["lr"] = net.optimizer.rate(step)
+        loss = net.loss(parameters, torch_inputs(net, raw, dtype), TarnContext(step))
         optimizer.zero_grad()
         loss.backward()
+        if net.optimizer.clip_norm:
+            clip(parameters, net.optimizer.clip_norm)
         if gradients is None:
             gradients = {n: p.grad.detach().numpy().copy() for n, p in parameters.items()}
         optimizer.step()
@@ -77,7 +52,7 @@ def train(net, dtype, reverse_rows=False):
 
 
 def norm(array):
-    return float(np.sqrt((array.astype(np.float64) ** 2).sum()))
+    return float(np.sqrt((np.asarray(array, np.float64) ** 2).sum()))
 
 
 def deviations(run, reference):
@@ -88,69 +63,57 @@ def deviations(run, reference):
     return {"gradients": by_norm(run[0], reference[0]), "losses": loss, "parameters": by_norm(run[2], reference[2])}
 
 
-def oracle_of(name, net, stamp):
-    """(tensors, metadata) of one net's file."""
+def record_of(net, stamp):
     f32, f64 = train(net, torch.float32), train(net, torch.float64)
-    reverse = train(net, torch.float32, reverse_rows=True)
-    tensors = {"grad." + n: a.astype(np.float32) for n, a in f32[0].items()}
-    tensors["losses"] = f32[1].astype(np.float32)
-    tensors["losses.f64"] = f64[1]
-    tensors.update({"norm." + n: np.array([norm(a)]) for n, a in f32[2].items()})
-    first = net["data"](0, net["batch"])
-    metadata = dict(stamp, net=net["says"], steps=str(STEPS),
-                    parameters_fnv1a=fnv1a(parameter_arrays(net["layers"]).values()), first_batch_fnv1a=fnv1a(first),
-                    f32_against_f64=json.dumps(deviations(f32, f64)),
-                    f32_against_f32_with_rows_reversed=json.dumps(deviations(reverse, f32)))
-    print(f"{name}: loss {f32[1][0]:.6f} -> {f32[1][-1]:.6f}")
-    print(f"  f32 against f64:           {deviations(f32, f64)}")
-    print(f"  f32, rows reversed, to f32: {deviations(reverse, f32)}")
-    return tensors, metadata
+    record = dict(stamp, net=net.says, source=net.source, batch=net.batch, steps=net.steps,
+                  gradients_within=net.gradients_within, losses_within=net.losses_within,
+                  parameters_fnv1a=fnv1a(net.parameter_arrays().values()),
+                  first_batch_fnv1a=fnv1a(net.input_arrays(0).values()),
+                  f32_against_f64=deviations(f32, f64), inputs=net.inputs)
+    if "dropout" not in net.says:  # masks go by position
+        record["f32_against_f32_with_rows_reversed"] = deviations(train(net, torch.float32, reverse_rows=True), f32)
+    record["parameters"] = [dict(spec, norm=norm(f32[2][spec["path"]]), gradient_norm=norm(f32[0][spec["path"]]),
+                                 gradient=project(f32[0][spec["path"]])) for spec in net.parameters]
+    record["losses"], record["losses_f64"] = f32[1].tolist(), f64[1].tolist()
+    print(f"{net.name}: loss {f32[1][0]:.6f} -> {f32[1][-1]:.6f}")
+    print(f"  f32 against f64: {record['f32_against_f64']}")
+    return record
 
 
-# --- files ------------------------------------------------------------------------------------------------------
+def text_of(record):
+    """One line a key, and one a parameter or input."""
+    def value(held):
+        if isinstance(held, list) and held and isinstance(held[0], dict):
+            return "[\n  " + ",\n  ".join(json.dumps(one) for one in held) + "]"
+        return json.dumps(held)
+    return "{" + ",\n ".join(f"{json.dumps(key)}: {value(held)}" for key, held in record.items()) + "}\n"
 
 
-def write_safetensors(path, tensors, metadata):
-    names = {np.dtype(np.float32): "F32", np.dtype(np.float64): "F64"}
-    header, data = {"__metadata__": metadata}, b""
-    for name, array in tensors.items():
-        raw = np.ascontiguousarray(array).tobytes()
-        header[name] = {"dtype": names[array.dtype], "shape": list(array.shape),
-                        "data_offsets": [len(data), len(data) + len(raw)]}
-        data += raw
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
-
-
-def read_safetensors(path):
-    raw = path.read_bytes()
-    size = struct.unpack("<Q", raw[:8])[0]
-    header = json.loads(raw[8:8 + size])
-    header.pop("__metadata__")
-    types = {"F32": np.float32, "F64": np.float64}
-    return {n: np.frombuffer(raw[8 + size + t["data_offsets"][0]:8 + size + t["data_offsets"][1]], types[t["dtype"]])
-            .reshape(t["shape"]) for n, t in header.items()}
+def compare(record, old):
+    """The largest relative distance of a fresh record from the committed one."""
+    far = [abs(a - b) / abs(b) for a, b in zip(record["losses"], old["losses"])]
+    for new, committed in zip(record["parameters"], old["parameters"]):
+        far.append(norm(np.subtract(new["gradient"], committed["gradient"])) / norm(committed["gradient"]))
+    print(f"  largest relative distance from the committed file: {max(far):.2e}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
+    parser.add_argument("nets", nargs="*", choices=[*NETS, []], metavar="NET")
+    options = parser.parse_args()
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     stamp = {"made_by": "tests/oracle/make_oracle.py", "torch": torch.__version__,
              "date": datetime.date.today().isoformat()}
-    for name, net in NETS.items():
-        tensors, metadata = oracle_of(name, net, stamp)
-        path = FOLDER / f"{name}.safetensors"
-        if check:
-            old = read_safetensors(path)
-            worst = max(norm(tensors[n].astype(np.float64) - old[n]) / norm(old[n]) for n in old)
-            print(f"  largest relative distance from the committed file: {worst:.2e}")
+    for name in options.nets or NETS:
+        record, path = record_of(NETS[name], stamp), FOLDER / "records" / f"{name}.json"
+        if options.check:
+            compare(record, json.loads(path.read_text()))
         else:
-            write_safetensors(path, tensors, metadata)
-    if not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text_of(record))
+    if not options.check and not options.nets:
         text = ",\n".join(json.dumps(record) for record in unit_records())
         (FOLDER / "units.json").write_text(json.dumps(stamp)[:-1] + ', "units": [\n' + text + "\n]}\n")
 

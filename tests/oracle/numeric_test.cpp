@@ -40,14 +40,14 @@ static std::string program_of(const json& record, const char* dtype) {
   bool is_vector = !record["y"][0].is_array();
   size_t width = is_vector ? 0 : record["y"][0].size();
   std::string row = is_vector ? "" : fmt::format("{}", width);
-  return with_probe(fmt::format(
-      "fn top(x) {{ let (v, i) = topk(x, 3); return v }}\n"
-      "fn where_top(x) {{ let (v, i) = topk(x, 3); return i }}\n"
-      "fn f(x: float) = {3}\n"
-      "data d = npy() {{ x: {4}[{0}] = \"x.npy\"; c: {4}[{2}] = \"c.npy\" }}\n"
-      "model unit(x: {4}[B, {0}]) = f(x |> dense[{1}, bias = false] as fc)\n"
-      "train unit on d {{ loss = sum(unit(x) * c) + l2(0)\n optimizer = sgd(lr = 1)\n batch = {0} }}\n",
-      rows, columns, row, record["text"].get<std::string>(), dtype));
+  return with_probe(
+      fmt::format("fn top(x) {{ let (v, i) = topk(x, 3); return v }}\n"
+                  "fn where_top(x) {{ let (v, i) = topk(x, 3); return i }}\n"
+                  "fn f(x: float) = {3}\n"
+                  "data d = npy() {{ x: {4}[{0}] = \"x.npy\"; c: {4}[{2}] = \"c.npy\" }}\n"
+                  "model unit(x: {4}[B, {0}]) = f(x |> dense[{1}, bias = false] as fc)\n"
+                  "train unit on d {{ loss = sum(unit(x) * c) + l2(0)\n optimizer = sgd(lr = 1)\n batch = {0} }}\n",
+                  rows, columns, row, record["text"].get<std::string>(), dtype));
 }
 
 static void check(Runner& runner, const json& record, double tolerance) {

@@ -1,4 +1,4 @@
-// Weights and batches of the oracle nets from a 32-bit integer hash: oracle_data.py line by line, exact in f32.
+// Weights and batches of the oracle nets from a 32-bit integer hash: oracle_data.py in C++, exact in f32.
 #pragma once
 
 #include <cmath>
@@ -32,37 +32,6 @@ inline int64_t teacher(uint32_t stream, uint64_t index) {
   return static_cast<int64_t>(bits(stream, index) >> 24) - 128;
 }
 
-struct Parameter {
-  std::string path;
-  std::vector<int64_t> shape;  // w: [In, Out], b: [Out]
-  std::vector<float> values;
-};
-
-struct Layer {
-  int64_t in, out;
-  float scale;  // of w: the power of two next to Xavier's bound
-};
-
-inline constexpr float kBiasScale = 0.0625f;
-
-// fc1.w, fc1.b, fc2.w, ...: streams 16, 17, 18, ...
-inline std::vector<Parameter> parameters_of(const std::vector<Layer>& layers) {
-  std::vector<Parameter> result;
-  uint32_t stream = 16;
-  for (size_t number = 0; number < layers.size(); ++number) {
-    const Layer& layer = layers[number];
-    const std::string path = "fc" + std::to_string(number + 1);
-    Parameter w{path + ".w", {layer.in, layer.out}, {}};
-    for (int64_t i = 0; i < layer.in * layer.out; ++i) w.values.push_back(signed_unit(stream, i) * layer.scale);
-    Parameter b{path + ".b", {layer.out}, {}};
-    for (int64_t i = 0; i < layer.out; ++i) b.values.push_back(signed_unit(stream + 1, i) * kBiasScale);
-    result.push_back(std::move(w));
-    result.push_back(std::move(b));
-    stream += 2;
-  }
-  return result;
-}
-
 // 64-bit FNV-1a; chain by passing the value of the call before.
 inline uint64_t fnv1a(const void* data, size_t bytes, uint64_t value = 0xCBF29CE484222325) {
   const auto* byte = static_cast<const unsigned char*>(data);
@@ -70,62 +39,110 @@ inline uint64_t fnv1a(const void* data, size_t bytes, uint64_t value = 0xCBF29CE
   return value;
 }
 
-// Whole number `feature` of row `row` of the endless stream of points, in [0, 2^24); the input is it times 2^-24.
-inline int64_t point(uint64_t row, int64_t features, int64_t feature) {
-  return bits(1, row * features + feature) >> 8;
+// What one input holds: the fields of a spec in oracle_nets.py, by their names there.
+struct InputSpec {
+  std::string name, kind;
+  std::vector<int64_t> row;
+  int64_t classes = 0, shift = 0;
+  uint32_t stream = 0;  // 0: the kind's own
+  float times = 1;
+  int64_t elements() const {
+    int64_t count = 1;
+    for (int64_t size : row) count *= size;
+    return count;
+  }
+};
+
+struct ParameterSpec {
+  std::string path;
+  std::vector<int64_t> shape;
+  float scale = 0, offset = 0;
+};
+
+// Parameter number `number`.
+inline std::vector<float> parameter_values(const ParameterSpec& spec, uint32_t number) {
+  int64_t count = 1;
+  for (int64_t size : spec.shape) count *= size;
+  std::vector<float> values;
+  for (int64_t i = 0; i < count; ++i) values.push_back(signed_unit(16 + number, i) * spec.scale + spec.offset);
+  return values;
 }
 
-// Distance of a row of 10 features from plane number `stream`, as a whole number.
+// Distance of row `row` of 10 points from plane number `stream`, as a whole number.
 inline int64_t plane(uint64_t row, uint32_t stream) {
   int64_t sum = 0;
   for (int64_t feature = 0; feature < 10; ++feature) {
-    sum += (point(row, 10, feature) - (1 << 23)) * teacher(stream, feature);
+    sum += (static_cast<int64_t>(bits(1, row * 10 + feature) >> 8) - (1 << 23)) * teacher(stream, feature);
   }
   return sum;
 }
 
-// x: f32 [batch, 10] of step number `step`.
-inline std::vector<float> points_batch(int64_t step, int64_t batch) {
+// f32 [batch, *row] in [0, 1), or `times` that.
+inline std::vector<float> points(const InputSpec& spec, int64_t step, int64_t batch) {
   std::vector<float> x;
-  for (int64_t i = 0; i < batch * 10; ++i) {
-    x.push_back(static_cast<float>(point(step * batch + i / 10, 10, i % 10)) * 0x1p-24f);
+  const int64_t count = batch * spec.elements();
+  for (int64_t i = step * count; i < (step + 1) * count; ++i) {
+    x.push_back(static_cast<float>(bits(spec.stream ? spec.stream : 1, i) >> 8) * 0x1p-24f * spec.times);
   }
   return x;
-}
-
-// Label 1 on one side of a plane through the middle of the cube.
-inline std::vector<int32_t> simple_labels(int64_t step, int64_t batch) {
-  std::vector<int32_t> y;
-  for (int64_t i = 0; i < batch; ++i) y.push_back(plane(step * batch + i, 3) > 0 ? 1 : 0);
-  return y;
 }
 
 // A plane plus the absolute value of another one, rounded once to f32.
-inline std::vector<float> regression_targets(int64_t step, int64_t batch) {
+inline std::vector<float> bend(int64_t step, int64_t batch) {
   std::vector<float> y;
-  for (int64_t i = 0; i < batch; ++i) {
-    const int64_t sum = plane(step * batch + i, 3) + std::abs(plane(step * batch + i, 4));
-    y.push_back(static_cast<float>(static_cast<double>(sum) * 0x1p-31));
+  for (int64_t i = step * batch; i < (step + 1) * batch; ++i) {
+    y.push_back(static_cast<float>(static_cast<double>(plane(i, 3) + std::abs(plane(i, 4))) * 0x1p-31));
   }
   return y;
 }
 
-inline std::vector<uint8_t> mnist_labels(int64_t step, int64_t batch) {
-  std::vector<uint8_t> y;
-  for (int64_t i = 0; i < batch; ++i) y.push_back(static_cast<uint8_t>(bits(2, step * batch + i) % 10));
+// Label 1 on one side of a plane through the middle of the cube of points.
+inline std::vector<int32_t> side(int64_t step, int64_t batch) {
+  std::vector<int32_t> y;
+  for (int64_t i = step * batch; i < (step + 1) * batch; ++i) y.push_back(plane(i, 3) > 0 ? 1 : 0);
   return y;
 }
 
-// u8 [batch, 784]: noise, and where the class's prototype says so (one pixel in four) the prototype's byte.
-inline std::vector<uint8_t> mnist_images(int64_t step, int64_t batch) {
-  const std::vector<uint8_t> labels = mnist_labels(step, batch);
+inline std::vector<int32_t> labels(uint32_t stream, int64_t classes, int64_t step, int64_t batch) {
+  std::vector<int32_t> y;
+  for (int64_t i = step * batch; i < (step + 1) * batch; ++i)
+    y.push_back(static_cast<int32_t>(bits(stream, i) % classes));
+  return y;
+}
+
+// u8 [batch, *row]: noise, and where the prototype of the row's label (of 10) says so, one pixel in four, its byte.
+inline std::vector<uint8_t> images(const InputSpec& spec, int64_t step, int64_t batch) {
+  const std::vector<int32_t> label = labels(2, 10, step, batch);
+  const int64_t pixels = spec.elements();
   std::vector<uint8_t> x;
-  for (int64_t i = 0; i < batch * 784; ++i) {
-    const uint32_t prototype = bits(3, uint64_t{labels[i / 784]} * 784 + i % 784);
-    const uint32_t noise = bits(1, step * batch * 784 + i);
+  for (int64_t i = 0; i < batch * pixels; ++i) {
+    const uint32_t prototype = bits(3, label[i / pixels] * pixels + i % pixels);
+    const uint32_t noise = bits(1, step * batch * pixels + i);
     x.push_back(static_cast<uint8_t>(((prototype & 3) == 0 ? prototype : noise) >> 24));
   }
   return x;
+}
+
+// Windows of noise, one character longer than a row.
+inline std::vector<int32_t> tokens(const InputSpec& spec, int64_t step, int64_t batch) {
+  std::vector<int32_t> x;
+  const int64_t window = spec.elements();
+  for (int64_t i = step * batch; i < (step + 1) * batch; ++i) {
+    for (int64_t t = 0; t < window; ++t) {
+      x.push_back(static_cast<int32_t>(bits(5, i * (window + 1) + t + spec.shift) % spec.classes));
+    }
+  }
+  return x;
+}
+
+// Sums over the elements with 32 sets of random signs: bit k of a hash of the index is the k-th set's sign.
+inline std::vector<double> project(const std::vector<double>& values) {
+  std::vector<double> sums(32);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const uint32_t signs = bits(7, i);
+    for (size_t k = 0; k < sums.size(); ++k) sums[k] += (signs >> k & 1) != 0 ? values[i] : -values[i];
+  }
+  return sums;
 }
 
 }  // namespace tarn::oracle

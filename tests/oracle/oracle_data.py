@@ -1,7 +1,7 @@
 """Weights and batches of the oracle nets and of bench/ from a 32-bit integer hash, exact in f32.
 
-oracle_data.h is the same in C++, line by line.  Streams: 1 inputs, 2 labels, 3 and 4 teachers or prototypes,
-16 + n parameter number n.  Needs numpy only.
+oracle_data.h is the same in C++.  Streams: 1 inputs, 2 labels, 3 and 4 teachers or prototypes, 5 text, 7 signs of
+projections, 16 + n parameter number n; an input may name another one.  Needs numpy only.
 """
 import numpy as np
 
@@ -34,47 +34,115 @@ def teacher(stream, count):
     return (bits(stream, 0, count) >> 24).astype(np.int64) - 128
 
 
-def points(step, batch, features):
-    """24-bit whole numbers [batch, features]; the input is these times 2^-24, in [0, 1)."""
-    return (bits(1, step * batch * features, batch * features) >> 8).astype(np.int64).reshape(batch, features)
+# --- inputs: one function a kind, (spec, step, batch) -> array [batch, *row] -----------------------------------------
 
 
-def simple_batch(step, batch):
-    """x f32 [B,10]; label 1 on one side of a plane through the middle of the cube."""
-    raw = points(step, batch, 10)
-    side = ((raw - (1 << 23)) * teacher(3, 10)).sum(axis=1)
-    return raw.astype(np.float32) * np.float32(2.0**-24), (side > 0).astype(np.int32)
+def elements_of(spec):
+    return int(np.prod(spec.get("row", []), dtype=np.int64))
 
 
-def regression_batch(step, batch):
-    """x f32 [B,10], y f32 [B,1]: a plane plus the absolute value of another one, rounded once to f32."""
-    raw = points(step, batch, 10)
-    plane = ((raw - (1 << 23)) * teacher(3, 10)).sum(axis=1)
-    bend = np.abs(((raw - (1 << 23)) * teacher(4, 10)).sum(axis=1))
-    y = ((plane + bend).astype(np.float64) * 2.0**-31).astype(np.float32)
-    return raw.astype(np.float32) * np.float32(2.0**-24), y.reshape(batch, 1)
+def points(spec, step, batch):
+    """f32 in [0, 1), 24 bits each; or `times` that."""
+    count = batch * elements_of(spec)
+    raw = (bits(spec.get("stream", 1), step * count, count) >> 8).astype(np.float32) * np.float32(2.0**-24)
+    return (raw * np.float32(spec.get("times", 1))).reshape([batch, *spec["row"]])
 
 
-def mnist_batch(step, batch):
-    """Images u8 [B,784]: noise, and where the class's prototype says so (one pixel in four) its byte; labels u8 [B]."""
-    labels = (bits(2, step * batch, batch) % 10).astype(np.uint8)
-    noise = (bits(1, step * batch * 784, batch * 784) >> 24).astype(np.uint8).reshape(batch, 784)
-    prototype = bits(3, 0, 10 * 784).reshape(10, 784)[labels]
-    return np.where((prototype & 3) == 0, (prototype >> 24).astype(np.uint8), noise), labels
+def plane(step, batch, stream):
+    """Distances of the rows of 10 points from plane number `stream`, as whole numbers."""
+    raw = (bits(1, step * batch * 10, batch * 10) >> 8).astype(np.int64).reshape(batch, 10)
+    return ((raw - (1 << 23)) * teacher(stream, 10)).sum(axis=1)
 
 
-BIAS_SCALE = 0.0625
+def side(spec, step, batch):
+    """Label 1 on one side of a plane through the middle of the cube of points."""
+    return (plane(step, batch, 3) > 0).astype(np.int32)
 
 
-def parameter_arrays(layers):
-    """{path: f32 array} of layers (In, Out, scale of w); w is [In, Out] as in Tarn."""
+def bend(spec, step, batch):
+    """f32 [batch, 1]: a plane plus the absolute value of another one, rounded once to f32."""
+    total = plane(step, batch, 3) + np.abs(plane(step, batch, 4))
+    return (total.astype(np.float64) * 2.0**-31).astype(np.float32).reshape(batch, 1)
+
+
+def labels(spec, step, batch):
+    return (bits(spec.get("stream", 2), step * batch, batch) % spec["classes"]).astype(np.int32)
+
+
+def images(spec, step, batch):
+    """u8: noise, and where the prototype of the row's label (of 10) says so, one pixel in four, its byte."""
+    pixels = elements_of(spec)
+    label = labels({"classes": 10}, step, batch)
+    noise = (bits(1, step * batch * pixels, batch * pixels) >> 24).astype(np.uint8).reshape(batch, pixels)
+    prototype = bits(3, 0, 10 * pixels).reshape(10, pixels)[label]
+    drawn = np.where((prototype & 3) == 0, (prototype >> 24).astype(np.uint8), noise)
+    return drawn.reshape([batch, *spec["row"]])
+
+
+def tokens(spec, step, batch):
+    """Windows of noise, one character longer than a row; `shift` 1 gives the characters one further on."""
+    window = elements_of(spec)
+    drawn = bits(5, step * batch * (window + 1), batch * (window + 1)) % spec["classes"]
+    shift = spec.get("shift", 0)
+    return drawn.reshape(batch, window + 1)[:, shift:window + shift].astype(np.int32)
+
+
+KINDS = {"points": points, "side": side, "bend": bend, "labels": labels, "images": images, "tokens": tokens}
+
+
+def input_arrays(specs, step, batch):
+    """{name: array} of one batch."""
+    return {spec["name"]: KINDS[spec["kind"]](spec, step, batch) for spec in specs}
+
+
+def parameter_arrays(specs):
+    """{path: f32 array}: parameter number n is signed_units of stream 16 + n, scaled and moved."""
     arrays = {}
-    for number, (rows, columns, scale) in enumerate(layers):
-        path = f"fc{number + 1}"
-        w = signed_units(16 + 2 * number, 0, rows * columns) * np.float32(scale)
-        arrays[path + ".w"] = w.reshape(rows, columns)
-        arrays[path + ".b"] = signed_units(17 + 2 * number, 0, columns) * np.float32(BIAS_SCALE)
+    for number, spec in enumerate(specs):
+        drawn = signed_units(16 + number, 0, int(np.prod(spec["shape"], dtype=np.int64)))
+        drawn = drawn * np.float32(spec["scale"]) + np.float32(spec.get("offset", 0))
+        arrays[spec["path"]] = drawn.reshape(spec["shape"])
     return arrays
+
+
+# --- gradients, in a few numbers -----------------------------------------------------------------------------------
+
+PROJECTIONS = 32
+
+
+def project(array):
+    """Sums over the elements with 32 sets of random signs: bit k of a hash of the index is the k-th set's sign.
+
+    The root of the mean square of the difference of two arrays' projections estimates the norm of their difference.
+    """
+    flat = np.asarray(array, dtype=np.float64).ravel()
+    hashed = bits(7, 0, flat.size)
+    return [float(np.where((hashed >> np.uint32(k)) & 1, flat, -flat).sum()) for k in range(PROJECTIONS)]
+
+
+# --- draws, as ir/philox.h defines them ----------------------------------------------------------------------------
+
+
+def stream_of(path):
+    """FNV-1a, 32 bits."""
+    value = 0x811C9DC5
+    for byte in path.encode():
+        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    return value
+
+
+def philox_uniform(seed, step, stream, shape):
+    """f32 in [0, 1): Philox4x32-10 of (element, stream, step) under the key `seed`."""
+    count = int(np.prod(shape, dtype=np.int64))
+    low = np.uint64(0xFFFFFFFF)
+    c = [np.arange(count, dtype=np.uint64), np.full(count, stream, np.uint64),
+         np.full(count, step & 0xFFFFFFFF, np.uint64), np.full(count, step >> 32, np.uint64)]
+    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
+    for _ in range(10):
+        a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        c = [(b >> np.uint64(32)) ^ c[1] ^ np.uint64(k0), b & low, (a >> np.uint64(32)) ^ c[3] ^ np.uint64(k1), a & low]
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return ((c[0] >> np.uint64(8)).astype(np.float32) * np.float32(2.0**-24)).reshape(shape)
 
 
 def fnv1a(arrays):

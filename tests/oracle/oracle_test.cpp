@@ -1,4 +1,4 @@
-// Machine code against PyTorch: gradients of one step, the loss over 100 steps, the parameters after them.
+// Machine code against PyTorch: gradients of one step, the loss over the recorded steps, the parameters after them.
 #include <doctest/doctest.h>
 
 #include "tests/oracle/cases.h"
@@ -18,24 +18,34 @@ static void check_net(const Case& net, const std::string& cpu, int opt_level) {
   CAPTURE(cpu);
   CAPTURE(opt_level);
   auto make = [&](Module module) { return jit_runner(std::move(module), cpu, opt_level); };
-  const Distance far = distance(net, make, 100, "losses");
+  const Distance far = distance(net, make, net.steps, net.losses);
   MESSAGE(net.name << " " << cpu << " -O" << opt_level << ": gradients " << far.gradients << ", losses " << far.losses
                    << ", parameters " << far.parameters);
-  // What the project promises; f32 rounding alone moves PyTorch's own numbers by 1e-6 (README.md).
-  CHECK(far.gradients < 1e-5);
-  CHECK(far.losses < 1e-4);
-  CHECK(far.parameters < 1e-4);
+  // What the project promises; the record says how far f32 rounding alone moves PyTorch's own numbers (README.md).
+  CHECK(far.gradients < net.gradients_within);
+  CHECK(far.losses < net.losses_within);
+  CHECK(far.parameters < net.losses_within);
 }
 
 TEST_CASE("machine code trains as PyTorch does, for each kind of processor") {
   for (const Case& net : all_cases()) {
-    for (const std::string& cpu : cpus()) check_net(net, cpu, 2);
+    for (const std::string& cpu : cpus()) {
+      if (net.is_small()) check_net(net, cpu, 2);
+    }
   }
 }
 
 TEST_CASE("machine code trains as PyTorch does, at each optimisation level") {
   for (const Case& net : all_cases()) {
-    for (int opt_level : {0, 3}) check_net(net, "native", opt_level);
+    for (int opt_level : {0, 3}) {
+      if (net.is_small()) check_net(net, "native", opt_level);
+    }
+  }
+}
+
+TEST_CASE("machine code of larger nets trains as PyTorch does") {
+  for (const Case& net : all_cases()) {
+    if (!net.is_small()) check_net(net, "native", 2);
   }
 }
 
