@@ -99,6 +99,12 @@ static Term run_flatten(Evaluator& e, BuiltinCall& call) {
 static Term run_reshape(Evaluator& e, BuiltinCall& call) {
   std::vector<Axis> wanted;
   for (const ast::Arg& arg : call.statics->args) {
+    if (arg.value->kind == ast::ExprKind::Ellipsis) {
+      std::optional<std::vector<Axis>> dotted = e.dotted_axes(call.statics_frame, arg.value->span);
+      if (!dotted) return {};
+      wanted.insert(wanted.end(), dotted->begin(), dotted->end());
+      continue;
+    }
     std::optional<int64_t> size = e.eval_size(*arg.value, call.statics_frame);
     if (!size) return {};
     std::string name = arg.value->kind == ast::ExprKind::Name ? arg.value->text : "";
@@ -339,8 +345,9 @@ static std::vector<Builtin> make_builtins() {
   table.push_back({"uniform", {{"low"}, {"high"}}, run_uniform, "initial values drawn from [low, high)"});
   table.push_back({"normal", {{"mean"}, {"std"}}, run_normal, "initial values drawn from a normal distribution"});
   add_index_builtins(table);
+  add_window_builtins(table);
   // Of the design, to come: known so that the message says so.
-  for (const char* name : {"conv", "max_pool", "avg_pool", "lstm", "gru", "load"}) {
+  for (const char* name : {"lstm", "gru", "load"}) {
     table.push_back({name, {{"x", ArgKind::Value, true}}, run_unsupported, "", true, true});
   }
   return table;

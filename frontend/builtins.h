@@ -39,6 +39,8 @@ struct Builtin {
   bool has_statics = false;  // takes `[..]`
 };
 
+void add_window_builtins(std::vector<Builtin>& table);  // builtins_window.cpp
+
 bool is_unsupported(const Builtin& builtin);  // of the design, but still to come
 const Builtin* find_builtin(std::string_view name);
 const std::vector<Builtin>& all_builtins();

@@ -65,6 +65,16 @@ static ReduceForm form_of(ReduceOp op) {
   return {"", 0};
 }
 
+Term Emitter::entries(const Term& x, const std::vector<size_t>& axes, Span span) {
+  Term product = integer_term(1);
+  for (size_t place : axes) {
+    const Axis& axis = x.axes[place];
+    Term count = axis.is_batch() ? batch_axis_rows(axis.size) : integer_term(axis.size);
+    product = arithmetic("mul", "*", product, count, span);
+  }
+  return product;
+}
+
 Term Emitter::reduce(ReduceOp op, const Term& x, const std::vector<size_t>& axes, bool keep, Span span) {
   // Truth values are counted.
   bool counts = x.is_tensor() && x.dtype == DType::Bool && (op == ReduceOp::Sum || op == ReduceOp::Mean);
@@ -78,7 +88,6 @@ Term Emitter::reduce(ReduceOp op, const Term& x, const std::vector<size_t>& axes
   ReduceForm form = form_of(op);
   std::vector<int64_t> reduced;
   std::vector<Axis> left;
-  Term entries = integer_term(1);  // how many are combined into one
   for (size_t i = 0; i < x.axes.size(); ++i) {
     const Axis& axis = x.axes[i];
     if (std::find(axes.begin(), axes.end(), i) == axes.end()) {
@@ -87,9 +96,6 @@ Term Emitter::reduce(ReduceOp op, const Term& x, const std::vector<size_t>& axes
     }
     reduced.push_back(static_cast<int64_t>(i));
     if (keep) left.push_back({1, axis.name, axis.identity, 0, true, axis.origin, "", axis.label});
-    if (op != ReduceOp::Mean) continue;
-    entries =
-        arithmetic("mul", "*", entries, axis.is_batch() ? batch_axis_rows(axis.size) : integer_term(axis.size), span);
   }
   if (reduced.empty()) return number;
   ValueId value = masked(number, axes, form.neutral);
@@ -97,7 +103,7 @@ Term Emitter::reduce(ReduceOp op, const Term& x, const std::vector<size_t>& axes
   Term result = tensor(value, left);
   if (keep) result.value = at().reshape(value, result.shape());
   if (op == ReduceOp::ArgMax) result.classes = x.axes[axes[0]].size;
-  return op == ReduceOp::Mean ? arithmetic("div", "mean", result, entries, span) : result;
+  return op == ReduceOp::Mean ? arithmetic("div", "mean", result, entries(x, axes, span), span) : result;
 }
 
 }  // namespace tarn

@@ -276,8 +276,10 @@ Term Emitter::power(const Term& a, const Term& b, Span span) {
 
 Term Emitter::compare(std::string_view op, std::string_view symbol, const Term& a, const Term& b, Span span) {
   if (a.is_error() || b.is_error()) return {};
-  if (a.kind == TermKind::Text && b.kind == TermKind::Text && (op == "eq" || op == "ne")) {
-    return bool_term((a.text == b.text) == (op == "eq"));
+  // A text equals no number and no list, so that an option may be any of them.
+  bool is_text = a.kind == TermKind::Text || b.kind == TermKind::Text;
+  if (is_text && !a.is_tensor() && !b.is_tensor() && (op == "eq" || op == "ne")) {
+    return bool_term((a.kind == b.kind && a.text == b.text) == (op == "eq"));
   }
   if (a.is_literal() && b.is_literal()) return bool_term(fold_numbers(op, a.number(), b.number()).value_or(0) != 0);
   for (const Term* x : {&a, &b}) {

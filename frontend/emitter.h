@@ -74,6 +74,20 @@ class Emitter {
   Term drop_axis(const Term& x, size_t axis, Span span);  // of size 1
   Term transpose(const Term& x, const std::vector<int64_t>& order);
   Term concat(const std::vector<Term>& parts, size_t axis, Span span);
+  Term stack(const std::vector<Term>& parts, size_t axis, Span span);  // along a new dimension
+  struct Padding {
+    int64_t before = 0, after = 0;  // negative: cut off
+    int64_t between = 0;
+    double value = 0;
+  };
+  Term pad(const Term& x, size_t axis, const Padding& padding, Span span);
+  struct Windows {
+    int64_t size = 1, stride = 1, dilation = 1;
+  };
+  // Dimension `axis` becomes the windows, their elements a new last one.
+  Term windows(const Term& x, size_t axis, const Windows& windows, Span span);
+  // How many valid entries a reduction over `axes` combines into one, as a number or a weak scalar.
+  Term entries(const Term& x, const std::vector<size_t>& axes, Span span);
   Term one_hot(const Term& labels, Span span);
   // emit_index.cpp: `ids` are labels or integers.
   Term gather(const Term& x, const Term& ids, size_t axis, Span span);
@@ -94,6 +108,9 @@ class Emitter {
   bool labels_agree(const std::vector<std::string>& labels, const std::vector<Term>& operands, Span span);
   Term multiply_labels(std::vector<Term> factors, std::vector<std::string> labels, const std::string& result,
                        Span span);
+  bool is_slidable(const Term& x, size_t axis, std::string_view what, Span span);
+  ValueId inside(int64_t size, int64_t first, int64_t end);
+  Term tiles(const Term& x, size_t axis, const std::vector<Axis>& axes, Span span);
   void place_batch(const Term& x, std::vector<Axis>& wanted, Span span);
 
   Session& session_;

@@ -51,9 +51,9 @@ Term Evaluator::eval_pipe(const Expr& expr, const FramePtr& frame) {
 Term Evaluator::run_stage(const Expr& stage, Term input, const FramePtr& frame) {
   if (stage.kind == ExprKind::For) return run_for(stage, std::move(input), frame);
   bool is_call = stage.kind == ExprKind::Call;
-  Term callee = is_call                           ? eval(*stage.parts[0], frame)
+  Term callee = is_call                           ? eval_callee(*stage.parts[0], frame, Mode::Value)
                 : stage.kind == ExprKind::Bracket ? eval_bracket(stage, frame, Mode::Value)
-                                                  : eval_name(stage, frame, Mode::Value);
+                                                  : eval_callee(stage, frame, Mode::Value);
   return apply(
       {std::move(callee), std::move(input), is_call ? &stage.args : nullptr, frame, stage.instance, stage.span});
 }
@@ -192,6 +192,7 @@ bool Evaluator::match_params(const ast::Decl& decl, const FramePtr& frame, std::
     }
     frame->names[param.name.text] = args[i];
   }
+  frame->dotted = leading;
   return is_sound;
 }
 

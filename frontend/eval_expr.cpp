@@ -88,7 +88,7 @@ Term Evaluator::eval_node(const Expr& expr, const FramePtr& frame, Mode mode) {
       if (std::optional<Term> initialiser = find_initialiser(*expr.parts[0], frame)) {
         return apply_init({*initialiser, std::nullopt, &expr.args, frame, {}, expr.span});
       }
-      Call call{eval(*expr.parts[0], frame, mode), std::nullopt, &expr.args, frame, expr.instance, expr.span};
+      Call call{eval_callee(*expr.parts[0], frame, mode), std::nullopt, &expr.args, frame, expr.instance, expr.span};
       return apply(call);
     }
     case ExprKind::Bracket:

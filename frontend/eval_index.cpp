@@ -20,6 +20,7 @@ Term Evaluator::eval_bracket(const Expr& expr, const FramePtr& frame, Mode mode)
   if (base.is_error()) return {};
   if (base.kind == TermKind::Columns) return data_columns(expr, frame);
   if (base.is_tensor()) return eval_index(base, expr, frame);
+  if (base.kind == TermKind::List || base.kind == TermKind::Tuple) return eval_item(base, expr, frame);
   bool takes_statics = base.kind == TermKind::Callable && !base.frame && base.instance.empty() &&
                        (base.decl || base.builtin->has_statics);
   if (!takes_statics) {
@@ -35,6 +36,21 @@ Term Evaluator::eval_bracket(const Expr& expr, const FramePtr& frame, Mode mode)
   if (!bind_static_args(*base.decl, expr.args, frame, holder->names, expr.span)) return {};
   base.frame = holder;
   return base;
+}
+
+// One of a list or tuple, counted from 0.
+Term Evaluator::eval_item(const Term& list, const Expr& expr, const FramePtr& frame) {
+  Term place = expr.args.size() == 1 ? eval_static(*expr.args[0].value, frame) : Term{};
+  if (place.is_error() && expr.args.size() == 1) return {};
+  auto count = static_cast<int64_t>(list.items.size());
+  if (place.kind == TermKind::Integer && place.integer >= 0 && place.integer < count) {
+    return list.items[static_cast<size_t>(place.integer)];
+  }
+  session.error(expr.span,
+                fmt::format("the items of this {} are numbered from 0 to {}, one at a time",
+                            list.kind == TermKind::List ? "list" : "tuple", count - 1),
+                "index.range");
+  return {};
 }
 
 Term Evaluator::eval_index(const Term& base, const Expr& expr, const FramePtr& frame) {
@@ -78,6 +94,13 @@ Term Evaluator::eval_index(const Term& base, const Expr& expr, const FramePtr& f
 
 Term Evaluator::eval_axes(const Expr& expr, const FramePtr& frame) {
   auto one = [&](const Expr& item) -> Term {
+    if (item.kind == ExprKind::Ellipsis) {
+      std::optional<std::vector<Axis>> dotted = dotted_axes(frame, item.span);
+      if (!dotted) return {};
+      Term dimensions = text_term("..");
+      dimensions.axes = *dotted;
+      return dimensions;
+    }
     if (item.kind != ExprKind::Name) return eval_static(item, frame);
     std::optional<Term> local = find_local(item.text, frame);
     if (local && !local->is_dimension) return *local;
@@ -86,8 +109,27 @@ Term Evaluator::eval_axes(const Expr& expr, const FramePtr& frame) {
   if (expr.kind != ExprKind::List) return one(expr);
   Term list;
   list.kind = TermKind::List;
-  for (const ast::ExprPtr& part : expr.parts) list.items.push_back(one(*part));
+  for (const ast::ExprPtr& part : expr.parts) {
+    list.items.push_back(one(*part));
+    if (list.items.back().is_error()) return {};
+  }
   return list;
+}
+
+std::optional<std::vector<Axis>> Evaluator::dotted_axes(const FramePtr& frame, Span span) {
+  if (frame->root->dotted) return frame->root->dotted;
+  session.error(span, "`..` stands for the dimensions that the signature leaves open by `..`, but this one has none",
+                "type.dots");
+  return std::nullopt;
+}
+
+// The dimensions of x that are those of `wanted`.
+static void add_dimensions(const Term& x, const std::vector<Axis>& wanted, std::vector<size_t>& places) {
+  for (size_t i = 0; i < x.axes.size(); ++i) {
+    for (const Axis& axis : wanted) {
+      if (axis.identity != 0 && axis.identity == x.axes[i].identity) places.push_back(i);
+    }
+  }
 }
 
 std::optional<std::vector<size_t>> Evaluator::find_axes(const Term& x, const Term& axes, Span span) {
@@ -98,6 +140,10 @@ std::optional<std::vector<size_t>> Evaluator::find_axes(const Term& x, const Ter
     return places;
   }
   for (const Term& item : axes.kind == TermKind::List ? axes.items : std::vector<Term>{axes}) {
+    if (item.kind == TermKind::Text && item.text == "..") {
+      add_dimensions(x, item.axes, places);
+      continue;
+    }
     int64_t rank = static_cast<int64_t>(x.axes.size()), place = -1;
     if (item.kind == TermKind::Integer && item.integer < rank)
       place = item.integer < 0 ? item.integer + rank : item.integer;

@@ -68,8 +68,9 @@ Term Evaluator::apply_init(const Call& call) {
   FramePtr inner = decl ? make_frame(FrameKind::Init, decl) : nullptr;
   size_t position = 0;
   for (const ast::Arg& arg : call.written()) {
-    Term value = eval(*arg.value, call.frame);
     const std::string& name = arg.name.text;
+    bool is_size = name == "fan_in" || name == "fan_out";
+    Term value = eval(*arg.value, call.frame, is_size ? Mode::Static : Mode::Value);
     if (value.is_error()) {
       is_sound = false;
     } else if (name == "fan_in" && value.kind == TermKind::Integer) {

@@ -66,6 +66,17 @@ Term Evaluator::eval_name(const Expr& expr, const FramePtr& frame, Mode mode) {
   return unknown_name(name, expr.span, frame);
 }
 
+// What stands before `(`: a number or tensor of that name hides no function.
+Term Evaluator::eval_callee(const Expr& expr, const FramePtr& frame, Mode mode) {
+  if (expr.kind != ast::ExprKind::Name) return eval(expr, frame, mode);
+  std::optional<Term> local = find_local(expr.text, frame);
+  bool is_value = local && (local->is_tensor() || local->is_literal() || local->kind == TermKind::Text ||
+                            local->kind == TermKind::List || local->kind == TermKind::Tuple);
+  const ast::Decl* decl = session.find(expr.text);
+  bool is_function = find_builtin(expr.text) || (decl && decl->kind != ast::DeclKind::Const);
+  return is_value && is_function ? find_global(expr.text, expr.span, mode) : eval(expr, frame, mode);
+}
+
 // An error term with text "reported" where the name is known but wrong; a plain one where there is no such name.
 Term Evaluator::find_global(const std::string& name, Span span, Mode mode) {
   Term reported;

@@ -36,6 +36,7 @@ struct Frame {
   int requirements = 0;                       // `require` statements met so far
   const ast::Decl* data = nullptr;            // Train: whose fields are names
   const ast::Entry* field = nullptr;          // Data: the field being elaborated
+  std::optional<std::vector<Axis>> dotted;    // what `..` stands for in the signature
 };
 
 // Whether sizes are exact integers and B its static size (Static), or `/` divides reals and B counts rows (Value).
@@ -68,6 +69,8 @@ class Evaluator {
   std::optional<int64_t> eval_size(const ast::Expr& expr, const FramePtr& frame);
   // `[H, W]`, `-1`, `all`: a list of numbers and names of dimensions.
   Term eval_axes(const ast::Expr& expr, const FramePtr& frame);
+  // What `..` stands for in the signature of this frame's declaration; reports where it stands for nothing.
+  std::optional<std::vector<Axis>> dotted_axes(const FramePtr& frame, Span span);
   // The dimensions of `x` that `axes` lists, ascending; nullopt with a message where there is no such.
   std::optional<std::vector<size_t>> find_axes(const Term& x, const Term& axes, Span span);
   // Those that argument `place` of a builtin's call names, or `fallback` where it is not given.
@@ -121,6 +124,7 @@ class Evaluator {
 
   // Expressions (eval_expr.cpp)
   Term eval_node(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  Term eval_callee(const ast::Expr& expr, const FramePtr& frame, Mode mode);
   Term eval_unary(const ast::Expr& expr, const FramePtr& frame, Mode mode);
   Term eval_binary(const ast::Expr& expr, const FramePtr& frame, Mode mode);
   Term eval_list(const ast::Expr& expr, const FramePtr& frame, Mode mode);
@@ -139,6 +143,7 @@ class Evaluator {
 
   // Brackets (eval_index.cpp)
   Term eval_bracket(const ast::Expr& expr, const FramePtr& frame, Mode mode);
+  Term eval_item(const Term& list, const ast::Expr& expr, const FramePtr& frame);
   Term eval_index(const Term& base, const ast::Expr& expr, const FramePtr& frame);
 
   // Pipes and calls (eval_call.cpp)

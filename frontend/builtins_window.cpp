@@ -1,0 +1,131 @@
+// Builtins that surround, slide along, and join dimensions: pad, windows, stack; and pairs of sizes.
+#include <fmt/format.h>
+
+#include "frontend/builtins.h"
+#include "frontend/evaluator.h"
+
+namespace tarn {
+
+static constexpr int64_t kLargest = 1 << 20;  // beyond any window or padding
+
+// The integer that argument `place` is, `fallback` where it is not given; reports what is no integer from `least` on.
+static std::optional<int64_t> integer_of(Evaluator& e, const BuiltinCall& call, size_t place, int64_t fallback,
+                                         int64_t least) {
+  if (!call.args[place]) return fallback;
+  const Term& term = *call.args[place];
+  if (term.is_error()) return std::nullopt;
+  bool is_fit = term.kind == TermKind::Integer && term.integer >= least && term.integer <= kLargest;
+  if (is_fit) return term.integer;
+  std::string from = least > -kLargest ? fmt::format(" from {}", least) : "";
+  e.session.error(call.span,
+                  fmt::format("`{}` of `{}` is an integer{}, but this is {}", call.builtin->params[place].name,
+                              call.builtin->name, from, describe(term)),
+                  fmt::format("{}.C1", call.builtin->name));
+  return std::nullopt;
+}
+
+// The one dimension that argument `axis` names.
+static std::optional<size_t> axis_of(Evaluator& e, const BuiltinCall& call, const Term& x, size_t place) {
+  if (!x.is_tensor() || x.weak) {
+    e.session.error(call.span, fmt::format("`{}` takes a tensor, but this is {}", call.builtin->name, describe(x)),
+                    "type.mismatch");
+    return std::nullopt;
+  }
+  auto axes = e.find_axes(x, *call.args[place], call.span);
+  if (!axes) return std::nullopt;
+  if (axes->size() == 1) return (*axes)[0];
+  e.session.error(call.span, fmt::format("`{}` goes along one dimension", call.builtin->name), "reduce.axis");
+  return std::nullopt;
+}
+
+static Term run_pad(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  auto axis = axis_of(e, call, x, 1);
+  auto before = integer_of(e, call, 2, 0, -kLargest);
+  auto after = before ? integer_of(e, call, 3, *before, -kLargest) : std::nullopt;
+  auto between = integer_of(e, call, 4, 0, 0);
+  if (!axis || !before || !after || !between) return {};
+  double value = call.args[5] && call.args[5]->is_literal() ? call.args[5]->number() : 0;
+  bool is_sound = !call.args[5] || (call.args[5]->is_literal() && (*between == 0 || value == 0));
+  if (is_sound) return e.emit.pad(x, *axis, {*before, *after, *between, value}, call.span);
+  e.session.error(call.span, "`value` of `pad` is a constant, and 0 where `between` is given", "pad.C1");
+  return {};
+}
+
+static Term run_windows(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  auto axis = axis_of(e, call, x, 1);
+  auto size = integer_of(e, call, 2, 1, 1), stride = integer_of(e, call, 3, 1, 1);
+  auto dilation = integer_of(e, call, 4, 1, -kLargest);
+  if (!axis || !size || !stride || !dilation) return {};
+  return e.emit.windows(x, *axis, {*size, *stride, *dilation}, call.span);
+}
+
+static Term run_stack(Evaluator& e, BuiltinCall& call) {
+  std::vector<Term> parts = {*call.args[0]};
+  parts.insert(parts.end(), call.rest.begin(), call.rest.end());
+  for (const Term& part : parts) {
+    bool is_fit = part.is_tensor() && !part.weak && part.classes == 0 && part.axes.size() == parts[0].axes.size();
+    if (is_fit) continue;
+    e.session.error(
+        call.span,
+        fmt::format("`stack` joins tensors of one shape, but has {} and {}", describe(parts[0]), describe(part)),
+        "stack.C1");
+    return {};
+  }
+  auto rank = static_cast<int64_t>(parts[0].axes.size());
+  int64_t axis = -1;
+  if (call.args[1]) axis = call.args[1]->kind == TermKind::Integer ? call.args[1]->integer : rank + 1;
+  if (axis < 0) axis += rank + 1;
+  if (axis >= 0 && axis <= rank) return e.emit.stack(parts, static_cast<size_t>(axis), call.span);
+  e.session.error(call.span, fmt::format("`axis` of `stack` is the place of the new dimension, from 0 to {}", rank),
+                  "stack.C1");
+  return {};
+}
+
+// pair(3) and pair([3, 3]) are [3, 3]: a size for each of two dimensions.
+static Term run_pair(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  Term pair;
+  pair.kind = TermKind::List;
+  if (x.kind == TermKind::List) pair.items = x.items;
+  if (x.is_number()) pair.items = {x, x};
+  bool is_fit = pair.items.size() == 2;
+  for (const Term& item : pair.items) is_fit = is_fit && item.is_number();
+  if (is_fit) return pair;
+  e.session.error(call.span, fmt::format("a number or a list of two is needed here, but this is {}", describe(x)),
+                  "pair.C1");
+  return {};
+}
+
+// How many entries a reduction combines into one: rows of the batch that are valid only.
+static Term run_entries(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  if (!x.is_tensor() || x.weak) {
+    e.session.error(call.span, fmt::format("`entries` counts those of a tensor, but this is {}", describe(x)),
+                    "type.mismatch");
+    return {};
+  }
+  auto axes = e.find_axes(x, call.args[1].value_or(text_term("all")), call.span);
+  return axes ? e.emit.entries(x, *axes, call.span) : Term{};
+}
+
+void add_window_builtins(std::vector<Builtin>& table) {
+  const BuiltinParam x{"x"}, axis{"axis", ArgKind::Axes};
+  auto option = [](const char* name) { return BuiltinParam{name, ArgKind::Static, true}; };
+  table.push_back({"pad",
+                   {x, axis, option("before"), option("after"), option("between"), option("value")},
+                   run_pad,
+                   "a dimension with zeros before, after and between; negative numbers cut"});
+  table.push_back({"windows",
+                   {x, axis, {"size", ArgKind::Static}, option("stride"), option("dilation")},
+                   run_windows,
+                   "[.., N, ..] -> [.., windows, .., size]"});
+  table.push_back(
+      {"stack", {x, {"axis", ArgKind::Axes, true}}, run_stack, "tensors joined along a new dimension", true});
+  table.push_back({"pair", {{"x", ArgKind::Static}}, run_pair, "a size for each of two dimensions"});
+  table.push_back(
+      {"entries", {x, {"over", ArgKind::Axes, true}}, run_entries, "how many valid entries a reduction combines"});
+}
+
+}  // namespace tarn
