@@ -8,6 +8,7 @@
 #include "codegen/lower_kernel.h"
 #include "ir/base/check.h"
 #include "ir/op_def.h"
+#include "ir/scan.h"
 #include "passes/memory_plan.h"
 
 namespace tarn {
@@ -51,48 +52,105 @@ std::string divergence_summary(const Func& kernel) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
-KernelCall build_call(const Func& func, const Op& call, const Func& kernel, const std::vector<int64_t>& offsets) {
-  KernelCall made;
-  made.kernel = lower_kernel(kernel);
-  made.summary = divergence_summary(kernel);
-  for (ValueId operand : call.operands) made.buffer_offsets.push_back(static_cast<uint64_t>(offsets[operand.index]));
-  std::vector<int> defining = defining_ops(kernel);
-  for (size_t r = 0; r < call.results.size(); ++r) {
-    made.buffer_offsets.push_back(static_cast<uint64_t>(offsets[call.results[r].index]));
-    const Op& op = kernel.ops[static_cast<size_t>(defining[kernel.results[r].value.index])];
-    made.outputs.push_back({func.name_of(call.results[r]), std::string(op.def->name), op.location.text()});
-  }
-  return made;
-}
+// Builds one entry point: its kernels and, where they stand, those of its loops' bodies.
+class EntryBuilder {
+ public:
+  EntryBuilder(const Module& module, const Func& func, const MemoryPlan& plan)
+      : module_(module), func_(func), plan_(plan) {}
 
-Result<ProgramEntry> build_entry(const Module& module, const Func& func, const MemoryPlan& plan) {
-  ProgramEntry entry;
-  entry.name = func.name;
-  std::vector<int64_t> offsets = plan.offsets(func);
-  ValueId loss;
-  for (const FuncResult& result : func.results) {
-    if (result.role == Role::Loss && func.name == "train_step") loss = result.value;
-  }
-  for (const Op& op : func.ops) {
-    if (std::holds_alternative<View>(op.def->body)) continue;  // another name for its operand's memory
-    const Func* kernel =
-        std::holds_alternative<Call>(op.def->body) ? module.find(attr_string(op.attrs, "callee")) : nullptr;
-    if (!kernel) return Error{fmt::format("@{} holds `{}` outside a kernel; run pass `fuse`", func.name, op.def->name)};
-    entry.calls.push_back(build_call(func, op, *kernel, offsets));
-    if (std::find(op.results.begin(), op.results.end(), loss) == op.results.end()) continue;
-    entry.check_loss_after = static_cast<int>(entry.calls.size());
-    entry.loss_offset = static_cast<uint64_t>(offsets[loss.index]);
-  }
-  for (const FuncResult& result : func.results) {
-    const MemoryPlan::Tensor* tensor = plan.find_tensor(result.name);
-    int64_t from = offsets[result.value.index];
-    if (tensor && from != tensor->offset) {
-      entry.copies.push_back({static_cast<uint64_t>(from), static_cast<uint64_t>(tensor->offset),
-                              static_cast<uint64_t>(tensor->type.bytes())});
+  Result<ProgramEntry> run() {
+    entry_.name = func_.name;
+    for (const FuncResult& result : func_.results) {
+      if (result.role == Role::Loss && func_.name == "train_step") loss_ = result.value;
     }
+    if (std::optional<Error> error = add_ops(func_, -1)) return *error;
+    std::vector<MemoryPlan::Place> places = plan_.places_of(func_);
+    for (const FuncResult& result : func_.results) {
+      const MemoryPlan::Tensor* tensor = plan_.find_tensor(result.name);
+      int64_t from = places[result.value.index].offset;
+      if (tensor && from != tensor->offset) {
+        entry_.copies.push_back({static_cast<uint64_t>(from),
+                                 static_cast<uint64_t>(tensor->offset),
+                                 static_cast<uint64_t>(tensor->type.bytes()),
+                                 {},
+                                 {}});
+      }
+    }
+    return std::move(entry_);
   }
-  return entry;
-}
+
+ private:
+  std::optional<Error> add_ops(const Func& func, int loop) {
+    std::vector<MemoryPlan::Place> places = plan_.places_of(func);
+    for (const Op& op : func.ops) {
+      if (std::holds_alternative<View>(op.def->body)) continue;  // another name for its operand's memory
+      if (is_scan(op)) {
+        if (std::optional<Error> error = add_loop(func, op, loop)) return error;
+      } else {
+        const Func* kernel =
+            std::holds_alternative<Call>(op.def->body) ? module_.find(attr_string(op.attrs, "callee")) : nullptr;
+        if (!kernel) {
+          return Error{fmt::format("@{} holds `{}` outside a kernel; run pass `fuse`", func.name, op.def->name)};
+        }
+        add_call(func, op, *kernel, places);
+      }
+      bool makes_loss = loop < 0 && std::find(op.results.begin(), op.results.end(), loss_) != op.results.end();
+      if (!makes_loss) continue;
+      entry_.check_loss_after = static_cast<int>(entry_.calls.size());
+      entry_.loss_offset = static_cast<uint64_t>(places[loss_.index].offset);
+    }
+    return std::nullopt;
+  }
+
+  void add_call(const Func& func, const Op& op, const Func& kernel, const std::vector<MemoryPlan::Place>& places) {
+    KernelCall made;
+    made.kernel = lower_kernel(kernel);
+    made.summary = divergence_summary(kernel);
+    made.loop_lengths = lengths_;
+    auto add_buffer = [&](ValueId value) {
+      const MemoryPlan::Place& place = places[value.index];
+      made.buffer_offsets.push_back(static_cast<uint64_t>(place.offset));
+      if (!lengths_.empty()) made.buffer_strides.push_back(place.strides);
+    };
+    for (ValueId operand : op.operands) add_buffer(operand);
+    std::vector<int> defining = defining_ops(kernel);
+    for (size_t r = 0; r < op.results.size(); ++r) {
+      add_buffer(op.results[r]);
+      const Op& maker = kernel.ops[static_cast<size_t>(defining[kernel.results[r].value.index])];
+      made.outputs.push_back({func.name_of(op.results[r]), std::string(maker.def->name), maker.location.text()});
+    }
+    entry_.calls.push_back(std::move(made));
+  }
+
+  std::optional<Error> add_loop(const Func& func, const Op& op, int parent) {
+    ScanParts parts(op);
+    const Func& body = *module_.find(parts.body);
+    auto index = entry_.loops.size();
+    entry_.loops.push_back(
+        {body.name, static_cast<int>(entry_.calls.size()), 0, parent, parts.length, parts.reverse, {}});
+    lengths_.push_back(parts.length);
+    std::optional<Error> error = add_ops(body, static_cast<int>(index));
+    lengths_.pop_back();
+    entry_.loops[index].last_call = static_cast<int>(entry_.calls.size());
+    std::vector<MemoryPlan::Place> outer = plan_.places_of(func), inner = plan_.places_of(body);
+    for (size_t r = 0; r < op.results.size(); ++r) {
+      const Type& type = body.type(body.results[r].value);
+      MemoryPlan::Place from = inner[body.results[r].value.index], to = outer[op.results[r].index];
+      to.strides.push_back(r < parts.carries ? 0 : type.bytes());
+      if (from == to) continue;
+      entry_.loops[index].copies.push_back({static_cast<uint64_t>(from.offset), static_cast<uint64_t>(to.offset),
+                                            static_cast<uint64_t>(type.bytes()), from.strides, to.strides});
+    }
+    return error;
+  }
+
+  const Module& module_;
+  const Func& func_;
+  const MemoryPlan& plan_;
+  ProgramEntry entry_;
+  ValueId loss_;
+  std::vector<int64_t> lengths_;  // of the loops around
+};
 
 bool is_argument_of(const Module& module, std::string_view entry, std::string_view name) {
   const Func* func = module.find(entry);
@@ -123,7 +181,7 @@ Result<Program> build_program(const Module& module) {
   }
   for (const Func& func : module.funcs) {
     if (func.kind != FuncKind::Entry) continue;
-    Result<ProgramEntry> entry = build_entry(module, func, *plan);
+    Result<ProgramEntry> entry = EntryBuilder(module, func, *plan).run();
     if (!entry) return entry.error();
     program.entries.push_back(std::move(*entry));
   }

@@ -17,8 +17,8 @@ struct ProgramTensor {
   std::string name;
   Type type;
   Role role = Role::None;
-  uint64_t offset = 0;  // bytes from the start of the arena, 64-aligned
-  double initial = 0;   // hypers
+  uint64_t offset = 0;              // bytes from the start of the arena, 64-aligned
+  double initial = 0;               // hypers
   bool is_used_by_predict = false;  // inputs
 };
 
@@ -34,25 +34,52 @@ struct KernelCall {
   std::vector<uint64_t> buffer_offsets;   // where each of kernel.buffers lies in the arena, in bytes, 64-aligned
   std::vector<KernelOutputInfo> outputs;  // one for each Out buffer
   std::string summary;                    // see tarn_kernel.summary
+  // In loops: by how many bytes each buffer moves with each iteration of the loops around, outermost first.
+  std::vector<std::vector<int64_t>> buffer_strides = {};
+  std::vector<int64_t> loop_lengths = {};  // of the loops around, outermost first
+
+  // From where buffer `b` lies in the first iteration to where it ends in the last.
+  uint64_t bytes_in_loops(size_t b) const;
+  int64_t runs() const;  // in one run of the entry point
 };
 
 // Copies `bytes` from one place of the arena to another, after all kernels (a result that is its argument unchanged, or
-// two results of one value).
+// two results of one value) or at the end of each iteration of a loop.
 struct ArenaCopy {
   uint64_t from = 0;
   uint64_t to = 0;
   uint64_t bytes = 0;
+  std::vector<int64_t> from_strides = {}, to_strides = {};  // as buffer_strides; empty outside loops
+};
+
+// Runs calls [first_call, last_call), and the loops within, `length` times.
+struct ProgramLoop {
+  std::string name;  // of its body
+  int first_call = 0;
+  int last_call = 0;
+  int parent = -1;  // the loop around, or -1
+  int64_t length = 0;
+  bool reverse = false;           // the iterations are length-1 .. 0
+  std::vector<ArenaCopy> copies;  // at the end of each iteration
 };
 
 struct ProgramEntry {
-  std::string name;  // "train_step"
-  std::vector<KernelCall> calls;
+  std::string name;                // "train_step"
+  std::vector<KernelCall> calls;   // in order; those of a loop's body once
+  std::vector<ProgramLoop> loops;  // in order of their begin, outer ones first
   std::vector<ArenaCopy> copies;
   // After this many calls the loss is known and nothing persistent has been overwritten: the entry point returns 1 if
   // the f32 at loss_offset is not finite.  -1: no check.
   int check_loss_after = -1;
   uint64_t loss_offset = 0;
 };
+
+// One call, or one loop, directly in loop `loop` of the entry point (-1: in none); in order.
+struct ProgramStep {
+  int call = -1;
+  int loop = -1;
+};
+std::vector<ProgramStep> steps_of(const ProgramEntry& entry, int loop);
 
 struct Program {
   std::string name;

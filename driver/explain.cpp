@@ -7,6 +7,7 @@
 #include <map>
 
 #include "ir/op_def.h"
+#include "ir/scan.h"
 #include "passes/memory_plan.h"
 
 namespace tarn {
@@ -71,6 +72,8 @@ std::string readers_of(const Func& func, ValueId value) {
     if (std::find(op.operands.begin(), op.operands.end(), value) == op.operands.end()) continue;
     if (std::holds_alternative<View>(op.def->body))
       readers.push_back(readers_of(func, op.result()));
+    else if (is_scan(op))
+      readers.push_back("loop " + ScanParts(op).body);
     else
       readers.push_back(attr_string(op.attrs, "callee").substr(func.name.size() + 1));
   }
@@ -83,7 +86,13 @@ void explain_call(std::string& out, const Module& module, const Func& func, cons
   KernelCost cost = cost_of(call.kernel);
   out += fmt::format("{:>3}  {}\n", number, kernel.name.substr(func.name.size() + 1));
   out += fmt::format("     fuses   {}\n", fused_ops(kernel));
-  out += fmt::format("     work    {}, {} moved\n", with_unit(cost.flops, "FLOP"), with_unit(cost.bytes, "B"));
+  out += fmt::format("     work    {}, {} moved", with_unit(cost.flops, "FLOP"), with_unit(cost.bytes, "B"));
+  auto runs = static_cast<double>(call.runs());
+  if (!call.loop_lengths.empty()) {
+    out += fmt::format("; in {} runs {}, {}", call.runs(), with_unit(runs * cost.flops, "FLOP"),
+                       with_unit(runs * cost.bytes, "B"));
+  }
+  out += "\n";
   for (size_t i = 0; i < op.operands.size(); ++i) {
     out += fmt::format("     reads   {:<24} {:<14} at {}\n", func.name_of(op.operands[i]),
                        func.type(op.operands[i]).text(), call.buffer_offsets[i]);
@@ -99,23 +108,37 @@ void explain_call(std::string& out, const Module& module, const Func& func, cons
   out += "\n";
 }
 
+// The kernels of a function from entry.calls[number] on, those of its loops' bodies where they run.
+void explain_ops(std::string& out, const Module& module, const Func& func, const ProgramEntry& entry, size_t& number,
+                 const ExplainOptions& options) {
+  for (const Op& op : func.ops) {
+    if (is_scan(op)) {
+      ScanParts parts(op);
+      out += fmt::format("     loop {}: {} times{}, carries {}, stacks {}\n\n", parts.body, parts.length,
+                         parts.reverse ? " backwards" : "", parts.carries, parts.outputs);
+      explain_ops(out, module, *module.find(parts.body), entry, number, options);
+      out += fmt::format("     end of loop {}\n\n", parts.body);
+    } else if (std::holds_alternative<Call>(op.def->body)) {
+      explain_call(out, module, func, op, entry.calls[number], number + 1, options);
+      ++number;
+    }
+    bool is_entry = func.kind == FuncKind::Entry && !std::holds_alternative<View>(op.def->body);
+    if (is_entry && static_cast<int>(number) == entry.check_loss_after) out += "     (the loss is checked here)\n\n";
+  }
+}
+
 void explain_entry(std::string& out, const Module& module, const ProgramEntry& entry, const ExplainOptions& options) {
   const Func& func = *module.find(entry.name);
   double flops = 0, bytes = 0;
   for (const KernelCall& call : entry.calls) {
     KernelCost cost = cost_of(call.kernel);
-    flops += cost.flops;
-    bytes += cost.bytes;
+    flops += static_cast<double>(call.runs()) * cost.flops;
+    bytes += static_cast<double>(call.runs()) * cost.bytes;
   }
   out += fmt::format("{}: {} kernels, {}, {} moved\n\n", entry.name, entry.calls.size(), with_unit(flops, "FLOP"),
                      with_unit(bytes, "B"));
   size_t number = 0;
-  for (const Op& op : func.ops) {
-    if (!std::holds_alternative<Call>(op.def->body)) continue;
-    explain_call(out, module, func, op, entry.calls[number], number + 1, options);
-    ++number;
-    if (static_cast<int>(number) == entry.check_loss_after) out += "     (the loss is checked here)\n\n";
-  }
+  explain_ops(out, module, func, entry, number, options);
   for (const ArenaCopy& copy : entry.copies) {
     out += fmt::format("     copies  {} B from {} to {}\n", copy.bytes, copy.from, copy.to);
   }

@@ -59,20 +59,32 @@ std::string count_text(double value) {
   return fmt::format("{:.0f} ", value);
 }
 
+// Of all runs.
+KernelCost total(const KernelCall& call) {
+  KernelCost cost = cost_of(call.kernel);
+  auto runs = static_cast<double>(call.runs());
+  return {runs * cost.flops, runs * cost.bytes};
+}
+
+// Without the entry point's name; kernels of a loop keep the loop's.
+std::string short_name(const std::string& name, const ProgramEntry& entry) {
+  return name.starts_with(entry.name + ".") ? name.substr(entry.name.size() + 1) : name;
+}
+
 void kernel_table(std::string& out, const Module& module, const ProgramEntry& entry) {
   double most = 1;
-  for (const KernelCall& call : entry.calls) most = std::max(most, cost_of(call.kernel).flops);
+  for (const KernelCall& call : entry.calls) most = std::max(most, total(call).flops);
   out += "<table><tr><th>#</th><th>kernel</th><th>fuses</th><th>from</th><th>FLOP</th><th>bytes</th><th></th></tr>\n";
   size_t number = 0;
   for (const KernelCall& call : entry.calls) {
     const Func& kernel = *module.find(call.kernel.name);
-    KernelCost cost = cost_of(call.kernel);
+    KernelCost cost = total(call);
     out += fmt::format(
         "<tr><td>{}</td><td class=\"name\">{}</td><td>{}</td><td class=\"muted\">{}</td>"
         "<td class=\"number\">{}</td><td class=\"number\">{}B</td>"
         "<td style=\"width:18%\"><div class=\"bar\" style=\"width:{:.1f}%\"></div></td></tr>\n",
-        ++number, escaped(kernel.name.substr(entry.name.size() + 1)), escaped(fused_ops(kernel)),
-        escaped(source_lines(kernel)), count_text(cost.flops), count_text(cost.bytes), 100 * cost.flops / most);
+        ++number, escaped(short_name(kernel.name, entry)), escaped(fused_ops(kernel)), escaped(source_lines(kernel)),
+        count_text(cost.flops), count_text(cost.bytes), 100 * cost.flops / most);
   }
   out += "</table>\n";
 }
@@ -82,7 +94,8 @@ void kernel_table(std::string& out, const Module& module, const ProgramEntry& en
 void arena_map(std::string& out, const Func& func, const Program& program, const MemoryPlan& plan) {
   constexpr double kWidth = 1000, kHeight = 360;
   std::vector<LiveRange> ranges = live_ranges(func);
-  std::vector<int64_t> offsets = plan.offsets(func);
+  std::vector<int64_t> offsets;
+  for (const MemoryPlan::Place& place : plan.places_of(func)) offsets.push_back(place.offset);
   double columns = static_cast<double>(std::max<size_t>(1, func.ops.size()));
   double scratch = static_cast<double>(program.arena_bytes - program.persistent_bytes);
   auto height_of = [&](double bytes) { return kHeight * std::sqrt(bytes / std::max(1.0, scratch)); };

@@ -18,6 +18,16 @@ bool is_scan(const Op& op) {
   return std::holds_alternative<Scan>(op.def->body);
 }
 
+std::map<std::string, size_t> carries_of_bodies(const Module& module) {
+  std::map<std::string, size_t> carries;
+  for (const Func& func : module.funcs) {
+    for (const Op& op : func.ops) {
+      if (is_scan(op)) carries[ScanParts(op).body] = ScanParts(op).carries;
+    }
+  }
+  return carries;
+}
+
 Type stacked_type(const Type& slice, int64_t length) {
   Type type = slice;
   type.shape.insert(type.shape.begin(), length);

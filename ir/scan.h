@@ -4,6 +4,7 @@
 //   body     : (carries, slices, constants) -> (next carries, outputs)
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "ir/graph.h"
@@ -30,6 +31,9 @@ struct ScanParts {
 };
 
 bool is_scan(const Op& op);
+
+// How many carries the loop of each body has.
+std::map<std::string, size_t> carries_of_bodies(const Module& module);
 
 // The type of a sequence of `length` slices, and of one slice of a sequence of rank 1 or more.
 Type stacked_type(const Type& slice, int64_t length);

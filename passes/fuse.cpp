@@ -10,6 +10,7 @@
 #include "ir/base/check.h"
 #include "ir/builder.h"
 #include "ir/op_def.h"
+#include "ir/scan.h"
 #include "passes/fusion_groups.h"
 
 namespace tarn {
@@ -120,11 +121,11 @@ std::string name_of_outputs(const Func& func, const FusionPlan& plan, const Fusi
   return name;
 }
 
-int64_t fuse_function(Module& module, Func& func) {
+int64_t fuse_function(Module& module, Func& func, size_t carries) {
   bool is_fused = std::any_of(func.ops.begin(), func.ops.end(),
                               [](const Op& op) { return std::holds_alternative<Call>(op.def->body); });
   if (is_fused) return 0;
-  FusionPlan plan = plan_fusion(func);
+  FusionPlan plan = plan_fusion(func, carries);
   std::vector<int> defining = defining_ops(func);
   Func fused;
   fused.name = func.name;
@@ -138,9 +139,10 @@ int64_t fuse_function(Module& module, Func& func) {
   for (const FusionGroup& group : plan.groups) {
     const Op& anchor = anchor_op(func, group);
     std::vector<ValueId> operands;
-    if (group.kind == GroupKind::Alias) {
+    if (group.kind == GroupKind::Alias || group.kind == GroupKind::Scan) {
       for (ValueId operand : anchor.operands) operands.push_back(mapped.at(operand));
-      mapped[anchor.result()] = builder.copy(func, anchor, std::move(operands)).result();
+      const Op& made = builder.copy(func, anchor, std::move(operands));
+      for (size_t r = 0; r < made.results.size(); ++r) mapped[anchor.results[r]] = made.results[r];
       continue;
     }
     std::string outputs = name_of_outputs(func, plan, group);
@@ -161,9 +163,11 @@ int64_t fuse_function(Module& module, Func& func) {
 
 Result<PassStats> run_fuse(Module& module) {
   PassStats stats;
+  std::map<std::string, size_t> carries = carries_of_bodies(module);
   size_t count = module.funcs.size();  // kernels are added behind
   for (size_t f = 0; f < count; ++f) {
-    if (module.funcs[f].kind == FuncKind::Entry) stats.changed += fuse_function(module, module.funcs[f]);
+    Func& func = module.funcs[f];
+    if (func.kind != FuncKind::Kernel) stats.changed += fuse_function(module, func, carries[func.name]);
   }
   return stats;
 }

@@ -1,6 +1,8 @@
 // Groups the ops of each entry function into kernels.
 //
-// What: after it an entry function holds only calls of kernel functions, and reshapes that give memory another name.
+// What: after it an entry function, and a body, holds only calls of kernel functions, scans, and reshapes that give
+// memory
+//       another name.
 // How:  1. Constants, iotas and views are free: each kernel that reads one holds a copy of it.
 //       2. In op order, an op joins the groups that make its operands where all agree on a domain: a common prefix of
 //          their dimensions that every access inside the group keeps.  So a row reduction, what it is made from and

@@ -7,6 +7,7 @@
 
 #include "ir/base/check.h"
 #include "ir/op_def.h"
+#include "ir/scan.h"
 #include "ir/view_map.h"
 
 namespace tarn {
@@ -34,13 +35,18 @@ FusionRole role_by_form(const Func& func, const Op& op) {
   if (std::holds_alternative<Reduce>(op.def->body)) return FusionRole::Reduce;
   if (std::holds_alternative<Scatter>(op.def->body)) return FusionRole::Reduce;
   if (std::holds_alternative<Contract>(op.def->body)) return FusionRole::Contract;
+  if (is_scan(op)) return FusionRole::Scan;
   return FusionRole::Pointwise;
 }
 
 class FusionPlanner {
  public:
-  explicit FusionPlanner(const Func& func)
-      : func_(func), defining_(defining_ops(func)), group_of_(func.ops.size(), -1), needs_memory_(func.values.size()) {}
+  FusionPlanner(const Func& func, size_t carries)
+      : func_(func),
+        carries_(carries),
+        defining_(defining_ops(func)),
+        group_of_(func.ops.size(), -1),
+        needs_memory_(func.values.size()) {}
 
   FusionPlan run() {
     assign_roles();
@@ -57,7 +63,10 @@ class FusionPlanner {
     for (const Op& op : func_.ops) roles_.push_back(role_by_form(func_, op));
     for (const FuncResult& result : func_.results) make_computed(result.value);
     for (size_t i = 0; i < func_.ops.size(); ++i) {
-      if (roles_[i] == FusionRole::Alias) make_computed(func_.ops[i].operands[0]);
+      bool names_memory = roles_[i] == FusionRole::Alias || roles_[i] == FusionRole::Scan;
+      for (ValueId operand : func_.ops[i].operands) {
+        if (names_memory) make_computed(operand);
+      }
     }
     for (const FuncResult& result : func_.results) needs_memory_[result.value.index] = true;
   }
@@ -116,7 +125,7 @@ class FusionPlanner {
     FusionRole role = roles_[static_cast<size_t>(index)];
     if (role == FusionRole::Free) return;
     const std::vector<FusionSource>& sources = sources_of(index);
-    bool reads_memory = role == FusionRole::Contract || role == FusionRole::Alias;
+    bool reads_memory = role == FusionRole::Contract || role == FusionRole::Alias || role == FusionRole::Scan;
     for (const FusionSource& source : sources) {
       if (reads_memory || source.needs_memory) needs_memory_[source.value.index] = true;
     }
@@ -124,6 +133,7 @@ class FusionPlanner {
     int own = static_cast<int>(groups_.size());
     GroupKind kind = role == FusionRole::Contract ? GroupKind::Contract
                      : role == FusionRole::Alias  ? GroupKind::Alias
+                     : role == FusionRole::Scan   ? GroupKind::Scan
                                                   : GroupKind::Loops;
     groups_.push_back({{index}, kind, func_.type(func_.ops[static_cast<size_t>(index)].result()).shape});
     group_of_[static_cast<size_t>(index)] = own;
@@ -137,6 +147,7 @@ class FusionPlanner {
 
   bool is_scalar_prelude(int index) const {
     if (func_.type(func_.ops[static_cast<size_t>(index)].result()).rank() > 0) return false;
+    if (roles_[static_cast<size_t>(index)] == FusionRole::Scan) return false;
     for (const FusionSource& source : sources_of(index)) {
       if (func_.type(source.value).rank() > 0) return false;
       int group = group_of(source.value);
@@ -167,7 +178,7 @@ class FusionPlanner {
   // How many leading dimensions the two groups can share as loops, or -1 where they cannot be one kernel.
   int64_t common_domain(const FusionGroup& producer, int producer_index, const FusionGroup& consumer) const {
     auto never_joins = [](const FusionGroup& group) {
-      return group.kind == GroupKind::Alias || group.kind == GroupKind::Scalars;
+      return group.kind == GroupKind::Alias || group.kind == GroupKind::Scan || group.kind == GroupKind::Scalars;
     };
     if (never_joins(producer) || never_joins(consumer)) return -1;
     int64_t shared = static_cast<int64_t>(std::min(producer.domain.size(), consumer.domain.size()));
@@ -350,13 +361,21 @@ class FusionPlanner {
       if (!is_persistent(result.role) || writer < 0) continue;
       if (loss_group >= 0 && loss_group != writer) add_edge(before, loss_group, writer);
       auto argument = argument_of.find(result.name);
-      if (argument == argument_of.end()) continue;
-      for (size_t op = 0; op < func_.ops.size(); ++op) {
-        int reader = group_of_[op];
-        if (reader < 0 || reader == writer) continue;
-        for (const FusionSource& source : sources_of(static_cast<int>(op))) {
-          if (source.value == argument->second) add_edge(before, reader, writer);
-        }
+      if (argument != argument_of.end()) read_before_written(before, argument->second, writer);
+    }
+    for (size_t c = 0; c < carries_; ++c) {
+      int writer = group_of(func_.results[c].value);
+      if (writer >= 0) read_before_written(before, func_.args[c].value, writer);
+    }
+  }
+
+  // Readers of an argument come before the group that may store over it.
+  void read_before_written(std::vector<std::set<int>>& before, ValueId argument, int writer) const {
+    for (size_t op = 0; op < func_.ops.size(); ++op) {
+      int reader = group_of_[op];
+      if (reader < 0 || reader == writer) continue;
+      for (const FusionSource& source : sources_of(static_cast<int>(op))) {
+        if (source.value == argument) add_edge(before, reader, writer);
       }
     }
   }
@@ -411,6 +430,7 @@ class FusionPlanner {
   }
 
   const Func& func_;
+  size_t carries_;
   std::vector<int> defining_;
   std::vector<FusionRole> roles_;
   std::vector<std::vector<FusionSource>> sources_;  // of each op: what it reads through free ops, and how
@@ -436,8 +456,8 @@ void collect_sources(const Func& func, const std::vector<int>& defining, const s
   pass_view(func, op, sources, first);
 }
 
-FusionPlan plan_fusion(const Func& func) {
-  return FusionPlanner(func).run();
+FusionPlan plan_fusion(const Func& func, size_t carries) {
+  return FusionPlanner(func, carries).run();
 }
 
 }  // namespace tarn

@@ -14,6 +14,7 @@ enum class FusionRole : uint8_t {
   Reduce,     // combines many elements of what it reads: a scatter too
   Contract,
   Alias,  // a reshape that merges dimensions: another name for memory
+  Scan,   // a loop: its body is fused like a function
 };
 
 enum class GroupKind : uint8_t {
@@ -21,6 +22,7 @@ enum class GroupKind : uint8_t {
   Contract,  // one contract and elementwise ops on its result
   Scalars,   // everything computed from scalar arguments alone (step, hypers): one group, before all others
   Alias,     // one Alias op; no kernel
+  Scan,      // one Scan op; the kernels are its body's
 };
 
 struct FusionGroup {
@@ -35,7 +37,8 @@ struct FusionPlan {
   std::vector<bool> is_stored;      // of each value: it is written to memory by its group
 };
 
-FusionPlan plan_fusion(const Func& func);
+// `carries`: of the loop whose body `func` is; 0 for entry functions.
+FusionPlan plan_fusion(const Func& func, size_t carries);
 
 // The values that `operand` is computed from once free ops are folded away.
 struct FusionSource {

@@ -8,6 +8,7 @@
 #include "ir/builder.h"
 #include "ir/contract_spec.h"
 #include "ir/op_def.h"
+#include "ir/scan.h"
 #include "ir/view_map.h"
 #include "passes/affine_view.h"
 
@@ -17,7 +18,9 @@ namespace {
 
 class LayoutRewriter {
  public:
-  explicit LayoutRewriter(const Func& from) : from_(from), builder_(to_) {
+  // `carries`: of the loop whose body `from` is; 0 for entry functions.
+  LayoutRewriter(const Func& from, size_t carries)
+      : from_(from), carries_(carries), defining_(defining_ops(from)), uses_(use_counts(from)), builder_(to_) {
     to_.name = from.name;
     to_.kind = from.kind;
   }
@@ -28,8 +31,10 @@ class LayoutRewriter {
     }
     find_padded_operands();
     for (const Op& op : from_.ops) rewrite(op);
-    for (const FuncResult& result : from_.results) {
-      builder_.result(stored_result(result), result.name, result.role);
+    for (size_t r = 0; r < from_.results.size(); ++r) {
+      const FuncResult& result = from_.results[r];
+      ValueId value = from_.kind == FuncKind::Body ? own_result(r) : stored_result(result);
+      builder_.result(value, result.name, result.role);
     }
     changed += changed_;
     return std::move(to_);
@@ -47,6 +52,7 @@ class LayoutRewriter {
       attrs["spec"] = spec.text();
     }
     if (std::holds_alternative<View>(op.def->body)) operands[0] = stored_operand(op, operands[0]);
+    if (is_scan(op)) own_carries(op, operands);
     Op changed{op.def, {}, op.results, std::move(attrs), op.location};
     const Op& made = builder_.copy(from_, changed, std::move(operands));
     for (size_t r = 0; r < op.results.size(); ++r) mapped_[op.results[r]] = made.results[r];
@@ -88,6 +94,28 @@ class LayoutRewriter {
       return builder_.op("copy", {mapped_.at(result.value)});
     }
     return mapped_.at(result.value);
+  }
+
+  bool is_alias(ValueId value) const {
+    int made = defining_[value.index];
+    if (made < 0) return true;
+    const Op& op = from_.ops[static_cast<size_t>(made)];
+    return std::holds_alternative<View>(op.def->body) && !view_map(from_, op);
+  }
+
+  // The loop stores its carries over the initial ones, so nothing else may read those.
+  void own_carries(const Op& scan, std::vector<ValueId>& operands) {
+    for (size_t c = 0; c < ScanParts(scan).carries; ++c) {
+      if (is_alias(scan.operands[c]) || uses_[scan.operands[c].index] > 1) operands[c] = stored(operands[c]);
+    }
+  }
+
+  // A result of a body has memory of its own; a carry that is handed on unchanged stays where it is.
+  ValueId own_result(size_t r) {
+    ValueId value = from_.results[r].value;
+    if (r < carries_ && value == from_.args[r].value) return mapped_.at(value);
+    bool is_first = own_results_.insert(value).second;
+    return is_first && !is_alias(value) ? mapped_.at(value) : stored(mapped_.at(value));
   }
 
   // Permutes the operand that has the result's last label so that the label is its last, unless steps along the label
@@ -147,6 +175,10 @@ class LayoutRewriter {
   }
 
   const Func& from_;
+  size_t carries_;
+  std::vector<int> defining_;
+  std::vector<int> uses_;
+  std::set<ValueId> own_results_;
   Func to_;
   Builder builder_;
   std::map<ValueId, ValueId> mapped_;
@@ -157,8 +189,11 @@ class LayoutRewriter {
 
 Result<PassStats> run_layout(Module& module) {
   PassStats stats;
+  std::map<std::string, size_t> carries = carries_of_bodies(module);
   for (Func& func : module.funcs) {
-    if (func.kind == FuncKind::Entry) func = LayoutRewriter(func).run(stats.changed);
+    if (func.kind == FuncKind::Kernel) continue;
+    Func made = LayoutRewriter(func, carries[func.name]).run(stats.changed);
+    func = std::move(made);
   }
   return stats;
 }

@@ -1,4 +1,4 @@
-// Records of the memory plan, live ranges, and the proof that a plan is right.
+// Records of the memory plan, and live ranges.
 #include "passes/memory_plan.h"
 
 #include <fmt/format.h>
@@ -7,6 +7,7 @@
 
 #include "ir/base/check.h"
 #include "ir/op_def.h"
+#include "ir/scan.h"
 
 namespace tarn {
 
@@ -19,20 +20,28 @@ const MemoryPlan::Tensor* MemoryPlan::find_tensor(std::string_view name) const {
 
 ValueId root_of(const Func& func, const std::vector<int>& defining, ValueId value) {
   int op = defining[value.index];
-  while (op >= 0 && std::holds_alternative<View>(func.ops[static_cast<size_t>(op)].def->body)) {
-    value = func.ops[static_cast<size_t>(op)].operands[0];
+  while (op >= 0) {
+    const Op& made = func.ops[static_cast<size_t>(op)];
+    size_t carry = 0;
+    if (is_scan(made)) {
+      carry = static_cast<size_t>(std::find(made.results.begin(), made.results.end(), value) - made.results.begin());
+      if (carry >= ScanParts(made).carries) break;
+    } else if (!std::holds_alternative<View>(made.def->body)) {
+      break;
+    }
+    value = made.operands[carry];
     op = defining[value.index];
   }
   return value;
 }
 
-std::vector<int64_t> MemoryPlan::offsets(const Func& func) const {
+std::vector<MemoryPlan::Place> MemoryPlan::places_of(const Func& func) const {
   std::vector<int> defining = defining_ops(func);
-  std::vector<int64_t> result(func.values.size(), -1);
+  std::vector<Place> result(func.values.size());
   for (uint32_t v = 0; v < func.values.size(); ++v) {
     ValueId root = root_of(func, defining, {v});
-    if (defining[root.index] < 0) {
-      if (const Tensor* tensor = find_tensor(func.name_of(root))) result[v] = tensor->offset;
+    if (defining[root.index] < 0 && func.kind == FuncKind::Entry) {
+      if (const Tensor* tensor = find_tensor(func.name_of(root))) result[v] = {tensor->offset, {}};
     } else if (auto place = places.find(fmt::format("{}/{}", func.name, func.name_of(root))); place != places.end()) {
       result[v] = place->second;
     }
@@ -58,7 +67,9 @@ Result<MemoryPlan> read_memory_plan(const Module& module) {
     std::optional<int64_t> offset = integer(record, "offset");
     if (!offset) return Error{fmt::format("record `{} {}` needs `offset`", record.kind, record.name), "memory.plan"};
     if (record.kind == "place") {
-      plan.places[record.name] = *offset;
+      auto strides = record.attrs.find("strides");
+      const auto* held = strides == record.attrs.end() ? nullptr : std::get_if<std::vector<int64_t>>(&strides->second);
+      plan.places[record.name] = {*offset, held ? *held : std::vector<int64_t>{}};
       continue;
     }
     MemoryPlan::Tensor tensor{record.name, {}, Role::None, *offset, 0};
@@ -94,7 +105,11 @@ void write_memory_plan(const MemoryPlan& plan, Module& module) {
     if (tensor.role == Role::Hyper) attrs["initial"] = tensor.initial;
     module.records.push_back({"tensor", tensor.name, std::move(attrs)});
   }
-  for (const auto& [name, offset] : plan.places) module.records.push_back({"place", name, {{"offset", offset}}});
+  for (const auto& [name, place] : plan.places) {
+    Attrs attrs = {{"offset", place.offset}};
+    if (!place.strides.empty()) attrs["strides"] = place.strides;
+    module.records.push_back({"place", name, std::move(attrs)});
+  }
   module.records.push_back({"arena", "", {{"bytes", plan.arena_bytes}, {"persistent", plan.persistent_bytes}}});
 }
 
@@ -129,99 +144,6 @@ std::vector<LiveRange> live_ranges(const Func& func) {
     ranges[root_of(func, defining, result.value).index].last_read = static_cast<int>(func.ops.size());
   }
   return ranges;
-}
-
-namespace {
-
-// Checks one entry function against the plan.
-class PlanValidator {
- public:
-  PlanValidator(const Module& module, const MemoryPlan& plan, const Func& func, std::vector<std::string>& errors)
-      : module_(module),
-        plan_(plan),
-        func_(func),
-        errors_(errors),
-        ranges_(live_ranges(func)),
-        offsets_(plan.offsets(func)) {}
-
-  void run() {
-    for (uint32_t v = 0; v < func_.values.size(); ++v) {
-      if (offsets_[v] < 0) return error("%{} has no place", func_.values[v].name);
-    }
-    for (size_t i = 0; i < func_.ops.size(); ++i) {
-      if (!std::holds_alternative<Call>(func_.ops[i].def->body)) continue;
-      for (size_t r = 0; r < func_.ops[i].results.size(); ++r) check_store(i, r);
-    }
-  }
-
- private:
-  template <typename... Args>
-  void error(fmt::format_string<Args...> format, Args&&... args) {
-    errors_.push_back(fmt::format("@{}: {}", func_.name, fmt::format(format, std::forward<Args>(args)...)));
-  }
-
-  static bool overlap(int64_t a, int64_t a_bytes, int64_t b, int64_t b_bytes) {
-    return a < b + b_bytes && b < a + a_bytes;
-  }
-
-  void check_store(size_t index, size_t result) {
-    ValueId stored = func_.ops[index].results[result];
-    int64_t begin = offsets_[stored.index], bytes = func_.type(stored).bytes();
-    if (begin + bytes > plan_.arena_bytes) {
-      error("%{} ends at {}, after the arena's {} bytes", func_.name_of(stored), begin + bytes, plan_.arena_bytes);
-    }
-    for (const MemoryPlan::Tensor& tensor : plan_.tensors) {
-      bool is_its_result = std::any_of(func_.results.begin(), func_.results.end(), [&](const FuncResult& named) {
-        return named.value == stored && named.name == tensor.name && begin == tensor.offset;
-      });
-      if (!is_its_result && overlap(begin, bytes, tensor.offset, tensor.type.bytes())) {
-        error("%{} is stored over tensor `{}`", func_.name_of(stored), tensor.name);
-      }
-    }
-    for (uint32_t v = 0; v < func_.values.size(); ++v) {
-      if (ValueId{v} != stored) check_pair(index, result, {v});
-    }
-  }
-
-  // `other` is live while the call at `index` runs: its memory must be elsewhere, or be read in step with the store.
-  void check_pair(size_t index, size_t result, ValueId other) {
-    int now = static_cast<int>(index);
-    const LiveRange& range = ranges_[other.index];
-    if (range.last_read < now || range.made > now) return;
-    const Op& call = func_.ops[index];
-    ValueId stored = call.results[result];
-    if (!overlap(offsets_[stored.index], func_.type(stored).bytes(), offsets_[other.index],
-                 func_.type(other).bytes())) {
-      return;
-    }
-    auto operand = std::find(call.operands.begin(), call.operands.end(), other);
-    bool dies_here = range.last_read == now && range.made < now && operand != call.operands.end();
-    const Func* kernel = module_.find(attr_string(call.attrs, "callee"));
-    if (dies_here && offsets_[stored.index] == offsets_[other.index] &&
-        can_overlay(*kernel, static_cast<size_t>(operand - call.operands.begin()), result)) {
-      return;
-    }
-    error("storing %{} overwrites %{}, which is still needed", func_.name_of(stored), func_.name_of(other));
-  }
-
-  const Module& module_;
-  const MemoryPlan& plan_;
-  const Func& func_;
-  std::vector<std::string>& errors_;
-  std::vector<LiveRange> ranges_;
-  std::vector<int64_t> offsets_;
-};
-
-}  // namespace
-
-std::vector<std::string> validate_memory_plan(const Module& module) {
-  Result<MemoryPlan> plan = read_memory_plan(module);
-  if (!plan) return {plan.error().message};
-  std::vector<std::string> errors;
-  for (const Func& func : module.funcs) {
-    if (func.kind == FuncKind::Entry) PlanValidator(module, *plan, func, errors).run();
-  }
-  return errors;
 }
 
 }  // namespace tarn

@@ -3,9 +3,15 @@
 //   record tensor "fc1.w" {dtype="f32", initial=0.0, offset=0, role="param", shape=[784,64]}
 //   record arena "" {bytes=..., persistent=...}
 //   record place "train_step/fc1.out" {offset=...}
+//   record place "cell/x" {offset=..., strides=[512]}
 //
-// Arguments lie at the tensor of their name.  Other values of an entry function have a place; a reshape's result lies
-// where its operand does.  A result whose value has another place than its tensor is copied there at the end.
+// Arguments of entry functions lie at the tensor of their name.  Other values have a place; a reshape's result lies
+// where its operand does, and a scan's final carry where the initial one does.  A result whose value has another place
+// than its tensor is copied there at the end.
+//
+// In a body, a place moves by strides[k] bytes with each iteration of the k-th loop around it, outermost first.  A
+// body's carry lies where the scan's does; a next carry that has another place is copied there when the iteration ends,
+// and so is an output.
 #pragma once
 
 #include <map>
@@ -32,14 +38,20 @@ struct MemoryPlan {
     int64_t offset = 0;
     double initial = 0;
   };
+  struct Place {
+    int64_t offset = -1;           // -1: none
+    std::vector<int64_t> strides;  // one for each loop around; empty: outside loops
+
+    bool operator==(const Place&) const = default;
+  };
   std::vector<Tensor> tensors;
-  std::map<std::string, int64_t> places;  // "train_step/fc1.out" -> offset
+  std::map<std::string, Place> places;  // by "train_step/fc1.out"
   int64_t persistent_bytes = 0;
   int64_t arena_bytes = 0;
 
   const Tensor* find_tensor(std::string_view name) const;
-  // Offset of every value of an entry function; -1 for a value that has none.
-  std::vector<int64_t> offsets(const Func& func) const;
+  // Place of every value of an entry function or body.
+  std::vector<Place> places_of(const Func& func) const;
 };
 
 // Error: the module has not been planned, or its records are damaged.
@@ -58,10 +70,11 @@ struct LiveRange {
 };
 std::vector<LiveRange> live_ranges(const Func& func);
 
-// The value whose memory `value` names: through reshapes at the level of the entry function.
+// The value whose memory `value` names: through reshapes, and from a scan's final carries to the initial ones.
 ValueId root_of(const Func& func, const std::vector<int>& defining, ValueId value);
 
-// Proves that no two live buffers overlap, in every entry function, but where can_overlay holds; returns what is wrong.
+// Proves that every value is whole when it is read, in every entry function and each iteration of its loops, by running
+// the plan on a map of what memory holds; returns what is wrong.
 std::vector<std::string> validate_memory_plan(const Module& module);
 
 }  // namespace tarn

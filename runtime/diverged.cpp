@@ -71,6 +71,8 @@ static void look(tarn_team* team, uint32_t index) {
   for (uint32_t i = 0; i < kernel.output_count; ++i) {
     const tarn_kernel_output& output = kernel.outputs[i];
     const unsigned char* data = search.model->arena() + output.offset;
+    for (uint32_t loop = 0; output.strides != nullptr && loop < output.loop_count; ++loop)
+      data += output.strides[loop] * team->iterations[loop];
     int64_t element = first_not_finite(data, output.dtype, output.elements);
     if (element < 0) continue;
     Search::Hit hit{&kernel, &output, element, value_at(data, output.dtype, element)};
@@ -102,7 +104,7 @@ std::string explain_divergence(Model& model, const tarn_entry& entry, const Batc
            " already before this step: the update of the step before made it (a smaller learning rate, or "
            "`clip_norm`, may help)";
   Search search{&model, &entry, {}, {}};
-  tarn_team alone{0, 1, nullptr, look, &search};
+  tarn_team alone{0, 1, nullptr, look, &search, {}};
   entry.run(model.arena(), &alone);
   if (search.first.kernel == nullptr) return "the loss alone is not finite: no kernel's stored output shows where";
   std::string text = hit_text(search.first);

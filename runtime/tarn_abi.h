@@ -27,20 +27,20 @@ enum tarn_dtype { TARN_BOOL = 0, TARN_U8 = 1, TARN_I32 = 2, TARN_I64 = 3, TARN_F
 
 /* What a tensor of the arena is for; values are ABI. */
 enum tarn_role {
-  TARN_PARAM = 0,      /* trained by the optimizer; made by init */
-  TARN_STATE = 1,      /* a layer's `state` (running statistics): saved, never differentiated; made by init */
-  TARN_SLOT = 2,       /* an optimizer's `state` for one parameter, named PARAM.SLOT; made by init */
-  TARN_HYPER = 3,      /* f64 scalar, a `hyper` of the source; `initial` is its default */
-  TARN_INPUT = 4,      /* one batch of raw data, [B, ...]; the caller fills it before an entry point */
-  TARN_STEP = 5,       /* i64 scalar: train steps done before this one; train_step adds one */
-  TARN_SEED = 6,       /* i64 scalar: key of every random stream */
-  TARN_COUNT = 7,      /* i64 scalar: rows of the batch that are valid, 1..B; rows past it must hold copies of valid
-                          rows and change nothing */
-  TARN_TOTAL_STEPS = 8,/* i64 scalar: steps of the whole run, for schedules */
-  TARN_EPOCH = 9,      /* i64 scalar: the epoch that this step belongs to, from 0 */
-  TARN_LOSS = 10,      /* f32 scalar result of train_step and eval_step: mean over the valid rows */
-  TARN_METRIC = 11,    /* f32 scalar result of train_step and eval_step: mean over the valid rows */
-  TARN_OUTPUT = 12     /* result of predict, [B, ...] */
+  TARN_PARAM = 0,       /* trained by the optimizer; made by init */
+  TARN_STATE = 1,       /* a layer's `state` (running statistics): saved, never differentiated; made by init */
+  TARN_SLOT = 2,        /* an optimizer's `state` for one parameter, named PARAM.SLOT; made by init */
+  TARN_HYPER = 3,       /* f64 scalar, a `hyper` of the source; `initial` is its default */
+  TARN_INPUT = 4,       /* one batch of raw data, [B, ...]; the caller fills it before an entry point */
+  TARN_STEP = 5,        /* i64 scalar: train steps done before this one; train_step adds one */
+  TARN_SEED = 6,        /* i64 scalar: key of every random stream */
+  TARN_COUNT = 7,       /* i64 scalar: rows of the batch that are valid, 1..B; rows past it must hold copies of valid
+                           rows and change nothing */
+  TARN_TOTAL_STEPS = 8, /* i64 scalar: steps of the whole run, for schedules */
+  TARN_EPOCH = 9,       /* i64 scalar: the epoch that this step belongs to, from 0 */
+  TARN_LOSS = 10,       /* f32 scalar result of train_step and eval_step: mean over the valid rows */
+  TARN_METRIC = 11,     /* f32 scalar result of train_step and eval_step: mean over the valid rows */
+  TARN_OUTPUT = 12      /* result of predict, [B, ...] */
 };
 
 /* Flags of tarn_tensor.reserved; values are ABI. */
@@ -51,12 +51,15 @@ typedef struct tarn_tensor {
   uint32_t dtype;   /* enum tarn_dtype */
   uint32_t role;    /* enum tarn_role */
   uint32_t rank;
-  uint32_t reserved; /* flags: TARN_USED_BY_PREDICT on inputs; where no input has it, predict reads the first only */
+  uint32_t reserved;    /* flags: TARN_USED_BY_PREDICT on inputs; where no input has it, predict reads the first only */
   const int64_t* shape; /* `rank` sizes; row-major, dense */
   uint64_t offset;      /* bytes from the start of the arena */
   uint64_t bytes;
-  double initial;       /* TARN_HYPER: the default value; else 0 */
+  double initial; /* TARN_HYPER: the default value; else 0 */
 } tarn_tensor;
+
+/* Loops whose iterations tarn_team tells; a loop further inside is not told apart. */
+#define TARN_MAX_LOOPS 4
 
 /* One value that a kernel stores, so that a tool can look at it (profile, search for the first NaN). */
 typedef struct tarn_kernel_output {
@@ -64,14 +67,15 @@ typedef struct tarn_kernel_output {
   const char* op;       /* the op that made it, "log" */
   const char* location; /* "mnist.tarn:7:12", or "" where the compiler made it */
   uint32_t dtype;
-  uint32_t reserved;
+  uint32_t loop_count; /* loops around the kernel; at most TARN_MAX_LOOPS */
   uint64_t offset;
   uint64_t elements;
+  const uint64_t* strides; /* NULL, or by how many bytes it moves with each iteration of each loop, outermost first */
 } tarn_kernel_output;
 
 typedef struct tarn_kernel {
   const char* name;    /* "fc1.forward" */
-  const char* summary; /* one line per fused op that can turn finite numbers into NaN or infinity: "log at f.tarn:3:9" */
+  const char* summary; /* a line per fused op that can turn finite numbers into NaN or infinity: "log at f.tarn:3:9" */
   uint32_t output_count;
   uint32_t reserved;
   const tarn_kernel_output* outputs;
@@ -82,12 +86,14 @@ typedef struct tarn_kernel {
 /* One thread's view of the team that runs an entry point.  Every thread of the team calls the entry point with the
  * same arena and its own tarn_team. */
 typedef struct tarn_team {
-  uint32_t thread;  /* 0 .. threads-1 */
-  uint32_t threads; /* >= 1 */
+  uint32_t thread;                         /* 0 .. threads-1 */
+  uint32_t threads;                        /* >= 1 */
   void (*barrier)(struct tarn_team* team); /* all threads meet; called only where threads > 1 */
-  /* NULL, or called by thread 0 after kernel number `kernel` of this entry point (and its barrier) has ended. */
+  /* NULL, or called by thread 0 after kernel number `kernel` of this entry point (and its barrier) has ended;
+   * in a loop, in each iteration. */
   void (*trace)(struct tarn_team* team, uint32_t kernel);
   void* user;
+  uint64_t iterations[TARN_MAX_LOOPS]; /* set by the entry point: of the loops that run now, outermost first */
 } tarn_team;
 
 /* Returns 0, or 1 where the loss is not finite: then nothing persistent was changed by this call. */
@@ -108,9 +114,9 @@ typedef struct tarn_program {
   const char* cpu;      /* "x86-64-v3": what the code needs, see tarn_cpu_supported */
   const char* version;  /* of the compiler */
   uint64_t arena_bytes;
-  uint64_t arena_alignment;   /* 64 */
-  uint64_t persistent_bytes;  /* the arena's head: every tensor of `tensors`; the rest is scratch */
-  uint32_t batch;             /* B */
+  uint64_t arena_alignment;  /* 64 */
+  uint64_t persistent_bytes; /* the arena's head: every tensor of `tensors`; the rest is scratch */
+  uint32_t batch;            /* B */
   uint32_t tensor_count;
   const tarn_tensor* tensors;
   tarn_entry init;       /* fills PARAM, STATE, SLOT from SEED and sets STEP to 0 */

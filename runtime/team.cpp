@@ -39,7 +39,7 @@ unsigned sensible_threads(const tarn_program& program) {
 // burn the time of the thread they wait for.
 Team::Team(unsigned threads) : threads_(threads), spins_(threads <= usable_processors() ? 500 : 10), members_(threads) {
   for (unsigned i = 0; i < threads; ++i) {
-    members_[i].view = tarn_team{i, threads, barrier, nullptr, nullptr};
+    members_[i].view = tarn_team{i, threads, barrier, nullptr, nullptr, {}};
     members_[i].team = this;
   }
 }

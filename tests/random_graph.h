@@ -7,11 +7,11 @@
 //     ... interpret(module, module.funcs[0], args) against what is to be tested ...
 //   }
 //
-// A graph has 3 to 40 ops of all forms but call and grad; values of rank 0 to 5 with sizes 0, 1, primes and 2^k +- 1;
-// edges are shared and duplicated, some ops are dead.  The one entry function is @f: arguments have role input (f32,
-// u8, i32), hyper (f64 scalars) or seed; results have role output.  Intervals are tracked while it grows, so that for
-// arguments from random_args every value is finite, below 10^3, and far from the poles of div, log, sqrt and pow. Equal
-// seeds and options give equal graphs.
+// A graph has 3 to 40 ops of all forms but call and grad, and bodies of loops; values of rank 0 to 5 with sizes 0, 1,
+// primes and 2^k +- 1; edges are shared and duplicated, some ops are dead.  The one entry function is @f: arguments
+// have role input (f32, u8, i32), hyper (f64 scalars) or seed; results have role output.  Intervals are tracked while
+// it grows, so that for arguments from random_args every value is finite, below 10^3, and far from the poles of div,
+// log, sqrt and pow. Equal seeds and options give equal graphs.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ struct RandomGraphOptions {
   int64_t max_elements = 2000;  // of one value
   bool differentiable = false;  // no stop_gradient, whose rule is not the derivative
   bool with_empty = true;       // sizes of 0
-  bool scans = false;           // loops, one in another too
+  bool scans = true;            // loops, one in another too
 };
 
 Module random_module(uint64_t seed, const RandomGraphOptions& options = {});

@@ -3,6 +3,7 @@
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/IntrinsicsX86.h>
 
+#include <algorithm>
 #include <cstddef>
 
 #include "codegen/cpu/emit_program.h"
@@ -43,7 +44,7 @@ class BarrierPlan {
 std::vector<Span> spans_of(const KernelCall& call, bool is_shared) {
   std::vector<Span> spans;
   for (size_t b = 0; b < call.kernel.buffers.size(); ++b) {
-    auto bytes = static_cast<uint64_t>(call.kernel.buffers[b].type.bytes());
+    uint64_t bytes = call.bytes_in_loops(b);
     if (bytes == 0) continue;
     spans.push_back({call.buffer_offsets[b], call.buffer_offsets[b] + bytes,
                      call.kernel.buffers[b].kind == BufferKind::Out, is_shared});
@@ -73,11 +74,8 @@ class EntryEmitter {
     is_team_ = b_.CreateICmpUGT(threads, b_.getInt32(1));
     Value* trace = field(offsetof(tarn_team, trace), b_.getPtrTy());
     is_traced_ = b_.CreateICmpNE(trace, llvm::ConstantPointerNull::get(b_.getPtrTy()));
-    for (size_t k = 0; k < kernels.size(); ++k) {
-      check_loss(static_cast<int>(k));
-      call_kernel(entry_.calls[k], kernels[k]);
-      trace_kernel(trace, static_cast<uint32_t>(k));
-    }
+    trace_ = trace;
+    emit_steps(kernels, -1);
     check_loss(static_cast<int>(kernels.size()));
     copy_results();
     finish(0);
@@ -129,6 +127,76 @@ class EntryEmitter {
     });
   }
 
+  // What stands directly in loop `loop`, or -1.
+  void emit_steps(const std::vector<KernelCode>& kernels, int loop) {
+    for (const ProgramStep& step : steps_of(entry_, loop)) {
+      bool is_loop = step.loop >= 0;
+      if (loop < 0) check_loss(is_loop ? entry_.loops[static_cast<size_t>(step.loop)].first_call : step.call);
+      if (is_loop) {
+        emit_loop(kernels, step.loop);
+      } else {
+        auto k = static_cast<size_t>(step.call);
+        call_kernel(entry_.calls[k], kernels[k]);
+        trace_kernel(trace_, static_cast<uint32_t>(k));
+      }
+    }
+  }
+
+  // All threads go through the iterations together.  Each begins with nothing touched that a barrier has not settled,
+  // unless it is all done by thread 0.
+  void emit_loop(const std::vector<KernelCode>& kernels, int index) {
+    const ProgramLoop& loop = entry_.loops[static_cast<size_t>(index)];
+    if (loop.length == 0) return;
+    bool is_shared = std::any_of(kernels.begin() + loop.first_call, kernels.begin() + loop.last_call,
+                                 [](const KernelCode& kernel) { return kernel.tasks > 0; });
+    barrier();
+    llvm::BasicBlock* before = b_.GetInsertBlock();
+    auto* body = llvm::BasicBlock::Create(module_.getContext(), "loop", function_);
+    auto* after = llvm::BasicBlock::Create(module_.getContext(), "done", function_);
+    b_.CreateBr(body);
+    b_.SetInsertPoint(body);
+    llvm::PHINode* count = b_.CreatePHI(b_.getInt64Ty(), 2);
+    count->addIncoming(b_.getInt64(0), before);
+    Value* last = b_.getInt64(static_cast<uint64_t>(loop.length - 1));
+    iterations_.push_back(loop.reverse ? b_.CreateSub(last, count) : count);
+    if (iterations_.size() <= TARN_MAX_LOOPS) {
+      uint64_t place = offsetof(tarn_team, iterations) + sizeof(uint64_t) * (iterations_.size() - 1);
+      b_.CreateStore(iterations_.back(), b_.CreateGEP(b_.getInt8Ty(), team_, b_.getInt64(place)));
+    }
+    emit_steps(kernels, index);
+    if (!loop.copies.empty() && is_shared) barrier();
+    when(is_first_, [&] {
+      for (const ArenaCopy& copy : loop.copies) emit_copy(copy);
+    });
+    for (const ArenaCopy& copy : loop.copies) barriers_.needs_barrier({{copy.to, copy.to + copy.bytes, true, false}});
+    if (is_shared) barrier();
+    iterations_.pop_back();
+    count->addIncoming(b_.CreateAdd(count, b_.getInt64(1)), b_.GetInsertBlock());
+    b_.CreateCondBr(b_.CreateICmpULT(count, last), body, after);
+    b_.SetInsertPoint(after);
+  }
+
+  Value* moved(uint64_t offset, const std::vector<int64_t>& strides) {
+    Value* place = at(offset);
+    for (size_t loop = 0; loop < strides.size(); ++loop) {
+      if (strides[loop] == 0) continue;
+      Value* distance = b_.CreateMul(iterations_[loop], b_.getInt64(static_cast<uint64_t>(strides[loop])));
+      place = b_.CreateGEP(b_.getInt8Ty(), place, distance);
+    }
+    return place;
+  }
+
+  void emit_copy(const ArenaCopy& copy) {
+    llvm::Align align(copy.from_strides.empty() ? 64 : 1);
+    b_.CreateMemCpy(moved(copy.to, copy.to_strides), align, moved(copy.from, copy.from_strides), align, copy.bytes);
+  }
+
+  std::vector<Value*> kernel_arguments(std::initializer_list<Value*> first) const {
+    std::vector<Value*> arguments(first);
+    arguments.insert(arguments.end(), iterations_.begin(), iterations_.end());
+    return arguments;
+  }
+
   void call_kernel(const KernelCall& call, const KernelCode& kernel) {
     std::vector<Span> spans = spans_of(call, kernel.tasks > 0);
     if (barriers_.needs_barrier(spans)) {
@@ -136,7 +204,7 @@ class EntryEmitter {
       barriers_.needs_barrier(spans);
     }
     if (kernel.tasks == 0) {
-      when(is_first_, [&] { b_.CreateCall(kernel.function, {arena_}); });
+      when(is_first_, [&] { b_.CreateCall(kernel.function, kernel_arguments({arena_})); });
       return;
     }
     // Shares depend on the shape and the team only.
@@ -144,7 +212,7 @@ class EntryEmitter {
     auto share = [&](Value* thread) { return b_.CreateUDiv(b_.CreateMul(tasks, thread), threads_); };
     Value* begin = share(thread_);
     Value* end = share(b_.CreateAdd(thread_, b_.getInt64(1)));
-    when(b_.CreateICmpULT(begin, end), [&] { b_.CreateCall(kernel.function, {arena_, begin, end}); });
+    when(b_.CreateICmpULT(begin, end), [&] { b_.CreateCall(kernel.function, kernel_arguments({arena_, begin, end})); });
   }
 
   // With trace set in every thread's team: all threads wait while thread 0 looks.
@@ -166,7 +234,8 @@ class EntryEmitter {
   }
 
   void check_loss(int calls_done) {
-    if (entry_.check_loss_after != calls_done) return;
+    if (entry_.check_loss_after != calls_done || is_loss_checked_) return;
+    is_loss_checked_ = true;
     barrier();
     Value* loss = b_.CreateLoad(b_.getFloatTy(), at(entry_.loss_offset));
     Value* magnitude = b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, loss);
@@ -183,9 +252,7 @@ class EntryEmitter {
     if (entry_.copies.empty()) return;
     barrier();
     when(is_first_, [&] {
-      for (const ArenaCopy& copy : entry_.copies) {
-        b_.CreateMemCpy(at(copy.to), llvm::Align(64), at(copy.from), llvm::Align(64), copy.bytes);
-      }
+      for (const ArenaCopy& copy : entry_.copies) emit_copy(copy);
     });
   }
 
@@ -196,6 +263,9 @@ class EntryEmitter {
   Value* caller_mode_ = nullptr;
   Value *arena_ = nullptr, *team_ = nullptr, *thread_ = nullptr, *threads_ = nullptr;
   Value *is_first_ = nullptr, *is_team_ = nullptr, *is_traced_ = nullptr;
+  Value* trace_ = nullptr;
+  std::vector<Value*> iterations_;  // of the loops around, outermost first
+  bool is_loss_checked_ = false;
   BarrierPlan barriers_;
 };
 

@@ -16,7 +16,7 @@ void KernelEmitter::make_alias_scopes() {
   std::iota(group.begin(), group.end(), size_t{0});
   is_overwritten_.assign(count, false);
   auto first = [&](size_t b) { return call_.buffer_offsets[b]; };
-  auto last = [&](size_t b) { return first(b) + static_cast<uint64_t>(kernel_.buffers[b].type.bytes()); };
+  auto last = [&](size_t b) { return first(b) + call_.bytes_in_loops(b); };
   for (size_t a = 0; a < count; ++a) {
     if (kernel_.buffers[a].kind == BufferKind::Out) is_overwritten_[a] = true;
     for (size_t b = 0; b < a; ++b) {
@@ -40,6 +40,23 @@ void KernelEmitter::make_alias_scopes() {
     }
     own_scope_.push_back(llvm::MDNode::get(module_.getContext(), {scopes[group[a]]}));
     other_scopes_.push_back(llvm::MDNode::get(module_.getContext(), others));
+  }
+}
+
+void KernelEmitter::move_buffers(unsigned first_iteration) {
+  moved_.assign(kernel_.buffers.size(), nullptr);
+  moved_multiple_.assign(kernel_.buffers.size(), 64);
+  for (size_t b = 0; b < kernel_.buffers.size(); ++b) {
+    Value* distance = nullptr;
+    for (size_t loop = 0; loop < call_.loop_lengths.size(); ++loop) {
+      int64_t stride = call_.buffer_strides[b][loop];
+      if (stride == 0) continue;
+      Value* iteration = function_->getArg(first_iteration + static_cast<unsigned>(loop));
+      Value* part = builder_.CreateMul(iteration, i64(stride), "", true, true);
+      distance = distance ? builder_.CreateAdd(distance, part, "", true, true) : part;
+      moved_multiple_[b] = std::gcd(moved_multiple_[b], stride);
+    }
+    if (distance) moved_[b] = builder_.CreateGEP(builder_.getInt8Ty(), function_->getArg(0), distance);
   }
 }
 
@@ -82,7 +99,7 @@ KernelEmitter::Address KernelEmitter::simple_address(const Access& access, const
                                                      const Point& point) {
   int64_t size = dtype_bytes(kernel_.buffers[access.buffer].type.dtype);
   int64_t constant = flat.offset;
-  int64_t alignment = 64;
+  int64_t alignment = moved_multiple_[access.buffer];
   Value* dynamic = nullptr;
   for (const IndexExpression::Term& term : flat.terms) {
     const Binding& binding = bindings_[term.variable];
@@ -106,7 +123,7 @@ KernelEmitter::Address KernelEmitter::simple_address(const Access& access, const
     dynamic = dynamic ? builder_.CreateAdd(dynamic, part, "", true, true) : part;
   }
   int64_t bytes = static_cast<int64_t>(call_.buffer_offsets[access.buffer]) + constant * size;
-  Value* pointer = function_->getArg(0);
+  Value* pointer = moved_arena(access.buffer);
   if (dynamic) pointer = builder_.CreateGEP(builder_.getInt8Ty(), pointer, dynamic);
   if (bytes != 0) pointer = builder_.CreateGEP(builder_.getInt8Ty(), pointer, i64(bytes));
   return {pointer, std::gcd(alignment, bytes)};
@@ -315,8 +332,8 @@ llvm::Value* KernelEmitter::load_guarded(const Load& load, const Point& point) {
       lane_stride += step * strides[d];
     }
   }
-  Value* base =
-      b.CreateGEP(b.getInt8Ty(), function_->getArg(0), i64(static_cast<int64_t>(call_.buffer_offsets[access.buffer])));
+  Value* base = b.CreateGEP(b.getInt8Ty(), moved_arena(access.buffer),
+                            i64(static_cast<int64_t>(call_.buffer_offsets[access.buffer])));
   llvm::Align align(static_cast<uint64_t>(dtype_bytes(type.dtype)));
   if (!lane_offset) {
     llvm::Type* element = code_.memory_type(type.dtype, 1);

@@ -11,7 +11,7 @@ namespace tarn {
 // A change of the contract must change this file; field order is checked by the sizes and by the tests, which read
 // every field through the C structs.
 static_assert(sizeof(tarn_tensor) == 56 && offsetof(tarn_tensor, shape) == 24 && offsetof(tarn_tensor, initial) == 48);
-static_assert(sizeof(tarn_kernel_output) == 48 && offsetof(tarn_kernel_output, offset) == 32);
+static_assert(sizeof(tarn_kernel_output) == 56 && offsetof(tarn_kernel_output, offset) == 32);
 static_assert(sizeof(tarn_kernel) == 48 && offsetof(tarn_kernel, outputs) == 24 && offsetof(tarn_kernel, bytes) == 40);
 static_assert(sizeof(tarn_entry) == 24 && offsetof(tarn_entry, kernels) == 16);
 static_assert(sizeof(tarn_program) == 184 && offsetof(tarn_program, batch) == 64 &&
@@ -100,10 +100,15 @@ class TableEmitter {
       const KernelBuffer& buffer = call.kernel.buffers[b];
       if (buffer.kind != BufferKind::Out || info >= call.outputs.size()) continue;
       const KernelOutputInfo& output = call.outputs[info++];
-      outputs.push_back(record(
-          {text(output.name), text(output.op), text(output.location), u32(static_cast<uint64_t>(buffer.type.dtype)),
-           u32(0), u64(call.buffer_offsets[b]), u64(static_cast<uint64_t>(buffer.type.elements()))},
-          sizeof(tarn_kernel_output)));
+      std::vector<Constant*> strides;
+      for (size_t loop = 0; loop < call.loop_lengths.size() && loop < TARN_MAX_LOOPS; ++loop) {
+        strides.push_back(u64(static_cast<uint64_t>(call.buffer_strides[b][loop])));
+      }
+      outputs.push_back(
+          record({text(output.name), text(output.op), text(output.location),
+                  u32(static_cast<uint64_t>(buffer.type.dtype)), u32(strides.size()), u64(call.buffer_offsets[b]),
+                  u64(static_cast<uint64_t>(buffer.type.elements())), array(strides)},
+                 sizeof(tarn_kernel_output)));
     }
     KernelCost cost = cost_of(call.kernel);
     return record({text(call.kernel.name), text(call.summary), u32(outputs.size()), u32(0), array(outputs),

@@ -110,12 +110,15 @@ KernelCode KernelEmitter::run(const std::string& name) {
   }
   std::vector<llvm::Type*> parameters = {builder_.getPtrTy()};
   if (result.tasks > 0) parameters.insert(parameters.end(), 2, builder_.getInt64Ty());
+  auto first_iteration = static_cast<unsigned>(parameters.size());
+  parameters.insert(parameters.end(), call_.loop_lengths.size(), builder_.getInt64Ty());
   auto* type = llvm::FunctionType::get(builder_.getVoidTy(), parameters, false);
   function_ = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, module_);
   function_->setDoesNotThrow();
   function_->addParamAttr(0, llvm::Attribute::NoAlias);
   function_->addParamAttr(0, llvm::Attribute::getWithAlignment(module_.getContext(), llvm::Align(64)));
   builder_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
+  move_buffers(first_iteration);
   if (result.tasks > 0) {
     range.begin = function_->getArg(1);
     range.end = function_->getArg(2);

@@ -27,6 +27,7 @@ namespace tarn {
 
 // `tasks` > 0: void(ptr arena, i64 begin, i64 end) runs tasks begin..end-1, begin < end.
 // `tasks` == 0: void(ptr arena) runs all of it.
+// In loops, an i64 for each loop around follows: its iteration, outermost first.
 struct KernelCode {
   llvm::Function* function = nullptr;
   int64_t tasks = 0;
@@ -154,6 +155,8 @@ class KernelEmitter {
   template <typename Instruction>
   Instruction* tag(Instruction* instruction, const Access& access);
   void make_alias_scopes();
+  void move_buffers(unsigned first_iteration);  // parameter of the function
+  Value* moved_arena(BufferIndex buffer) { return moved_[buffer] ? moved_[buffer] : function_->getArg(0); }
 
   llvm::Module& module_;
   const CpuTarget& target_;
@@ -183,7 +186,9 @@ class KernelEmitter {
   PackedPanel packed_;
   llvm::AllocaInst* panel_ = nullptr;  // where panels of this nest are packed
 
-  std::vector<bool> is_overwritten_;  // of each buffer: some output lies over it
+  std::vector<Value*> moved_;            // of each buffer: the arena, moved by the iterations; null outside loops
+  std::vector<int64_t> moved_multiple_;  // of each buffer: bytes by which that is aligned
+  std::vector<bool> is_overwritten_;     // of each buffer: some output lies over it
   std::vector<llvm::MDNode*> own_scope_, other_scopes_;
 };
 

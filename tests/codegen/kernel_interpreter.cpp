@@ -152,7 +152,11 @@ class KernelRun {
       if (!is_inside) return std::nullopt;
       element += value * strides[d];
     }
-    return call_.buffer_offsets[access.buffer] + static_cast<uint64_t>(element * dtype_bytes(buffer.type.dtype));
+    uint64_t base = call_.buffer_offsets[access.buffer];
+    for (size_t loop = 0; loop < call_.loop_lengths.size(); ++loop) {
+      base += static_cast<uint64_t>(call_.buffer_strides[access.buffer][loop] * arena_.iterations_[loop]);
+    }
+    return base + static_cast<uint64_t>(element * dtype_bytes(buffer.type.dtype));
   }
 
   void run(const Constant& node) { scalars_[node.result] = cast_to(node.value, kernel_.scalars[node.result]); }
@@ -274,11 +278,33 @@ std::vector<double> SimulatedArena::get(const std::string& tensor) const {
 }
 
 void SimulatedArena::run(const ProgramEntry& entry) {
-  for (const KernelCall& call : entry.calls) KernelRun(call, *this).block(call.kernel.body);
-  for (const ArenaCopy& copy : entry.copies) {
-    std::copy_n(memory_.begin() + static_cast<std::ptrdiff_t>(copy.from), copy.bytes,
-                memory_.begin() + static_cast<std::ptrdiff_t>(copy.to));
+  iterations_.clear();
+  run_steps(entry, -1);
+  for (const ArenaCopy& copy : entry.copies) run_copy(copy);
+}
+
+void SimulatedArena::run_steps(const ProgramEntry& entry, int parent) {
+  for (const ProgramStep& step : steps_of(entry, parent)) {
+    if (step.loop < 0) {
+      const KernelCall& call = entry.calls[static_cast<size_t>(step.call)];
+      KernelRun(call, *this).block(call.kernel.body);
+      continue;
+    }
+    const ProgramLoop& loop = entry.loops[static_cast<size_t>(step.loop)];
+    for (int64_t n = 0; n < loop.length; ++n) {
+      iterations_.push_back(loop.reverse ? loop.length - 1 - n : n);
+      run_steps(entry, step.loop);
+      for (const ArenaCopy& copy : loop.copies) run_copy(copy);
+      iterations_.pop_back();
+    }
   }
+}
+
+void SimulatedArena::run_copy(const ArenaCopy& copy) {
+  auto from = static_cast<std::ptrdiff_t>(copy.from), to = static_cast<std::ptrdiff_t>(copy.to);
+  for (size_t loop = 0; loop < copy.from_strides.size(); ++loop) from += copy.from_strides[loop] * iterations_[loop];
+  for (size_t loop = 0; loop < copy.to_strides.size(); ++loop) to += copy.to_strides[loop] * iterations_[loop];
+  std::copy_n(memory_.begin() + from, copy.bytes, memory_.begin() + to);
 }
 
 }  // namespace tarn

@@ -26,9 +26,12 @@ class SimulatedArena {
 
   const ProgramTensor& find(const std::string& tensor) const;
   void store(uint64_t address, int64_t bytes, double value);
+  void run_steps(const ProgramEntry& entry, int parent);  // those directly in loop `parent`
+  void run_copy(const ArenaCopy& copy);
 
   const Program& program_;
   std::vector<double> memory_;
+  std::vector<int64_t> iterations_;  // of the loops around, outermost first
 };
 
 }  // namespace tarn

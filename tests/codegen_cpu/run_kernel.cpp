@@ -47,7 +47,7 @@ int run_entry(const tarn_entry& entry, uint8_t* arena, uint32_t threads, void (*
   std::vector<int> status(threads, -1);
   Team shared{&barrier, user};
   auto work = [&](uint32_t thread) {
-    tarn_team team{thread, threads, nullptr, trace, &shared};
+    tarn_team team{thread, threads, nullptr, trace, &shared, {}};
     team.barrier = [](tarn_team* t) { static_cast<Team*>(t->user)->barrier->arrive_and_wait(); };
     if (!trace) team.user = &shared;
     status[thread] = entry.run(arena, &team);

@@ -236,7 +236,7 @@ class JitRunner : public Runner {
   }
 
   void run(const tarn_entry& entry) {
-    tarn_team alone{0, 1, nullptr, nullptr, nullptr};
+    tarn_team alone{0, 1, nullptr, nullptr, nullptr, {}};
     REQUIRE(bool(entry.run != nullptr));
     REQUIRE(entry.run(arena_.get(), &alone) == 0);
   }

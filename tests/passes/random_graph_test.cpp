@@ -177,11 +177,11 @@ TEST_CASE("what passes print parses back to the same text") {
   }
 }
 
-static void check_gradients(const RandomGraphOptions& options) {
+TEST_CASE("gradients of random graphs are derivatives") {
   uint64_t checked = 0, wrong = 0;
   for (uint64_t seed = 1; seed <= graph_count(); ++seed) {
     CAPTURE(seed);
-    Module module = random_module(seed, options);
+    Module module = random_module(seed, {.differentiable = true});
     Func& func = module.funcs[0];
     std::vector<size_t> wrt;
     for (size_t i = 0; i < func.args.size(); ++i) {
@@ -204,14 +204,6 @@ static void check_gradients(const RandomGraphOptions& options) {
   }
   CHECK(checked >= graph_count() / 2);
   CHECK(wrong <= graph_count() / 100);  // kinks and ties that are there for every step size
-}
-
-TEST_CASE("gradients of random graphs are derivatives") {
-  check_gradients({.differentiable = true});
-}
-
-TEST_CASE("gradients of random graphs with scans are derivatives") {
-  check_gradients({.differentiable = true, .scans = true});
 }
 
 }  // namespace tarn

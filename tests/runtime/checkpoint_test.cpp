@@ -69,7 +69,7 @@ struct Fixture {
     state.seed = -5;
     state.partial.loss = 1.0 / 3;
     model.scalar(TARN_SEED) = 3;
-    tarn_team alone{0, 1, nullptr, nullptr, nullptr};
+    tarn_team alone{0, 1, nullptr, nullptr, nullptr, {}};
     fake_idx_program.init.run(model.arena(), &alone);
     model.scalar(TARN_STEP) = 17;
   }

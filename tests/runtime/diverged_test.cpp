@@ -20,7 +20,7 @@ struct Batch {
   BatchOrigin origin{rows, 0, 8};
 
   Batch() {
-    tarn_team alone{0, 1, nullptr, nullptr, nullptr};
+    tarn_team alone{0, 1, nullptr, nullptr, nullptr, {}};
     fake_csv_program.init.run(model.arena(), &alone);
     model.scalar(TARN_COUNT) = 8;
   }

@@ -168,13 +168,13 @@ struct Fake {
   };
 #undef T
   static constexpr tarn_kernel_output kLogits[] = {
-      {"%z", "log", "fake.tarn:7:12", TARN_F32, 0, offsetof(A, logits), kBatch* kClasses}};
+      {"%z", "log", "fake.tarn:7:12", TARN_F32, 0, offsetof(A, logits), kBatch* kClasses, nullptr}};
   static constexpr tarn_kernel_output kProbabilities[] = {
-      {"%p", "softmax", "fake.tarn:8:3", TARN_F32, 0, offsetof(A, probabilities), kBatch* kClasses}};
+      {"%p", "softmax", "fake.tarn:8:3", TARN_F32, 0, offsetof(A, probabilities), kBatch* kClasses, nullptr}};
   static constexpr tarn_kernel_output kLoss[] = {
-      {"%loss", "mean", "fake.tarn:9:10", TARN_F32, 0, offsetof(A, loss_scratch), 1}};
+      {"%loss", "mean", "fake.tarn:9:10", TARN_F32, 0, offsetof(A, loss_scratch), 1, nullptr}};
   static constexpr tarn_kernel_output kUpdate[] = {
-      {"%w", "sub", "", TARN_F32, 0, offsetof(A, w), static_cast<uint64_t>(F* kClasses)}};
+      {"%w", "sub", "", TARN_F32, 0, offsetof(A, w), static_cast<uint64_t>(F* kClasses), nullptr}};
   static constexpr tarn_kernel kKernels[] = {
       {"out.forward", "log at fake.tarn:7:12\ndiv at fake.tarn:7:20", 1, 0, kLogits, 2.0 * kBatch* F* kClasses, 1000},
       {"softmax", "", 1, 0, kProbabilities, 4.0 * kBatch* kClasses, 200},
