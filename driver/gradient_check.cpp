@@ -7,7 +7,9 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <random>
+#include <set>
 
 #include "driver/loss_function.h"
 #include "ir/builder.h"
@@ -29,22 +31,32 @@ constexpr double kStep = 1e-5;  // h of (f(p + h v) - f(p - h v)) / 2h; |v| = 1
 constexpr int kDirections = 3;
 constexpr double kRoundings = 64;  // of one loss, in units of its last place: sums over rows and layers, generously
 
-// train_step cut at its first `grad`: the same arguments; results are the loss and each gradient that was asked for.
+// train_step cut at a `grad`: the same arguments; results are the loss and each gradient that was asked for.
 struct GradientFunction {
   Module module;
   std::vector<ValueId> targets;  // values of @gradients that have a gradient, in order of its results after the loss
 };
 
-Result<GradientFunction> gradient_function(const Module& source) {
-  const Func* step = source.find("train_step");
-  if (!step) return Error{"the model has no `train` block, so there is no loss to differentiate", "check.train"};
-  auto gradient = std::find_if(step->ops.begin(), step->ops.end(),
-                               [](const Op& op) { return std::holds_alternative<Gradient>(op.def->body); });
-  for (auto op = step->ops.begin(); op != step->ops.end();
-       ++op) {  // the optimizer's is the last; others are the model's
-    if (std::holds_alternative<Gradient>(op->def->body)) gradient = op;
+// The gradients that the optimizer reads, in the order of the losses: of each parameter the last one that is taken, for
+// the model's own gradients come before.
+std::vector<const Op*> optimizers_gradients(const Func& step) {
+  std::set<ValueId> open;  // parameters whose gradient is not found yet
+  for (const Argument& arg : step.args) {
+    if (arg.role == Role::Param) open.insert(arg.value);
   }
-  if (gradient == step->ops.end()) return Error{"the model computes no gradient", "check.gradient"};
+  std::vector<const Op*> found;
+  for (auto op = step.ops.rbegin(); op != step.ops.rend(); ++op) {
+    if (!std::holds_alternative<Gradient>(op->def->body)) continue;
+    size_t still_open = open.size();
+    for (size_t i = 1; i < op->operands.size(); ++i) open.erase(op->operands[i]);
+    if (open.size() != still_open) found.push_back(&*op);
+  }
+  std::reverse(found.begin(), found.end());
+  return found;
+}
+
+Result<GradientFunction> gradient_function(const Module& source, const Op* gradient) {
+  const Func* step = source.find("train_step");
   GradientFunction made;
   made.module.name = source.name;
   Func& func = made.module.funcs.emplace_back();
@@ -55,7 +67,7 @@ Result<GradientFunction> gradient_function(const Module& source) {
   for (const Argument& arg : step->args) {
     mapped[arg.value] = builder.argument(step->type(arg.value), step->name_of(arg.value), arg.role, arg.initial);
   }
-  for (auto op = step->ops.begin(); op != gradient + 1; ++op) {
+  for (const Op* op = step->ops.data(); op != gradient + 1; ++op) {
     std::vector<ValueId> operands;
     for (ValueId operand : op->operands) operands.push_back(mapped.at(operand));
     builder.set_location(op->location);
@@ -160,8 +172,10 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
 
 }  // namespace
 
-Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_t seed) {
-  Result<GradientFunction> made = gradient_function(module);
+// Checks the gradients of one loss.
+static std::optional<Error> check_loss(const Module& module, const Op* gradient, uint64_t seed,
+                                       std::vector<GradientCheck>& checks) {
+  Result<GradientFunction> made = gradient_function(module, gradient);
   if (!made) return made.error();
   const Func& step = *module.find("train_step");
   const Func& gradients = *made->module.find("gradients");
@@ -178,7 +192,6 @@ Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_
   Result<LossFunction> loss_function = LossFunction::make(loss_only, loss_only.funcs[0], *args);
   if (!loss_function) return loss_function.error();
 
-  std::vector<GradientCheck> checks;
   for (size_t t = 0; t < made->targets.size(); ++t) {
     size_t position = 0;
     while (gradients.args[position].value != made->targets[t] && position + 1 < gradients.args.size()) ++position;
@@ -213,6 +226,18 @@ Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_
       ++check.directions;
     }
     checks.push_back(std::move(check));
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_t seed) {
+  const Func* step = module.find("train_step");
+  if (!step) return Error{"the model has no `train` block, so there is no loss to differentiate", "check.train"};
+  std::vector<GradientCheck> checks;
+  std::vector<const Op*> gradients = optimizers_gradients(*step);
+  if (gradients.empty()) return Error{"the model computes no gradient", "check.gradient"};
+  for (const Op* gradient : gradients) {
+    if (std::optional<Error> error = check_loss(module, gradient, seed, checks)) return *error;
   }
   return checks;
 }

@@ -10,8 +10,6 @@
 
 namespace tarn {
 
-static constexpr double kPi = 3.14159265358979323846;
-
 // Greedy with one way back, to the last `*`: linear in practice, quadratic at worst.
 bool matches_glob(std::string_view path, std::string_view glob) {
   size_t at = 0, want = 0, star = std::string_view::npos, resume = 0;
@@ -198,23 +196,6 @@ static Term run_einsum(Evaluator& e, BuiltinCall& call) {
   return {};
 }
 
-static Term run_grad(Evaluator& e, BuiltinCall& call) {
-  const Term &loss = *call.args[0], &x = *call.args[1];
-  bool is_scalar = loss.is_tensor() && loss.axes.empty() && is_float(loss.dtype) && !loss.weak;
-  if (!is_scalar || !x.is_tensor() || !is_float(x.dtype)) {
-    e.session.error(call.span,
-                    fmt::format("`grad(loss, x)` takes a scalar and a tensor of floats, but these are {} and {}",
-                                describe(loss), describe(x)),
-                    "grad.C1");
-    return {};
-  }
-  if (!gradient_reach(e.emit.func(), loss.value)[x.value.index]) {
-    e.session.error(call.span, "the first argument of `grad` does not depend on the second", "grad.C2");
-    return {};
-  }
-  return e.emit.like(x, e.emit.at().gradient(loss.value, {x.value})[0]);
-}
-
 // Sums w^2 or |w| over all entries of the parameters whose paths fit the glob.
 template <bool kIsSquare>
 static Term run_penalty(Evaluator& e, BuiltinCall& call) {
@@ -238,41 +219,6 @@ static Term run_penalty(Evaluator& e, BuiltinCall& call) {
   if (is_found) return e.emit.arithmetic("mul", "*", *call.args[0], total, call.span);
   report_empty_glob(e.session, glob, paths, call.span);
   return {};
-}
-
-static Term run_random_like(Evaluator& e, BuiltinCall& call) {
-  const Term& x = *call.args[0];
-  if (!x.is_tensor() || x.weak) {
-    e.session.error(call.span, fmt::format("`random_like` takes a tensor, but this is {}", describe(x)),
-                    "type.mismatch");
-    return {};
-  }
-  Frame& root = *call.frame->root;
-  int draw = ++root.unnamed["random_like"];
-  std::string stream = join_path(root.path, draw == 1 ? "random" : fmt::format("random.{}", draw));
-  Term drawn = e.emit.random_uniform(x.axes, stream, false);
-  return is_float(x.dtype) ? e.emit.cast(drawn, x.dtype, call.span) : drawn;
-}
-
-static Term run_uniform(Evaluator& e, BuiltinCall& call) {
-  Term draw = e.draw_uniform(call.span);
-  if (draw.is_error()) return {};
-  Term width = e.emit.arithmetic("sub", "-", *call.args[1], *call.args[0], call.span);
-  return e.emit.arithmetic("add", "+", e.emit.arithmetic("mul", "*", draw, width, call.span), *call.args[0], call.span);
-}
-
-// Box and Muller, "A note on the generation of random normal deviates", 1958; 1 - u lies in (0, 1].
-static Term run_normal(Evaluator& e, BuiltinCall& call) {
-  Term first = e.draw_uniform(call.span);
-  if (first.is_error()) return {};
-  Term second = e.draw_uniform(call.span);
-  Term open = e.emit.arithmetic("sub", "-", real_term(1), first, call.span);
-  Term square = e.emit.arithmetic("mul", "*", e.emit.unary("log", open, call.span), real_term(-2), call.span);
-  Term angle = e.emit.arithmetic("mul", "*", second, real_term(2 * kPi), call.span);
-  Term deviate = e.emit.arithmetic("mul", "*", e.emit.unary("sqrt", square, call.span),
-                                   e.emit.unary("cos", angle, call.span), call.span);
-  return e.emit.arithmetic("add", "+", e.emit.arithmetic("mul", "*", deviate, *call.args[1], call.span), *call.args[0],
-                           call.span);
 }
 
 static Term run_unsupported(Evaluator& e, BuiltinCall& call) {
@@ -336,14 +282,12 @@ static std::vector<Builtin> make_builtins() {
       {"split", {x, {"parts", ArgKind::Static, true}, {"axis", ArgKind::Axes, true}}, run_split, "a tuple of slices"});
   table.push_back(
       {"einsum", {{"spec", ArgKind::Static}, {"a"}}, run_einsum, "sum of products of tensors by labels", true});
-  table.push_back({"grad", {{"loss"}, x}, run_grad, "d loss / d x"});
+  add_gradient_builtins(table);
+  add_random_builtins(table);
   table.push_back(
       {"l1", {{"scale"}, {"paths", ArgKind::Static, true}}, run_penalty<false>, "scale * sum of |w| over parameters"});
   table.push_back(
       {"l2", {{"scale"}, {"paths", ArgKind::Static, true}}, run_penalty<true>, "scale * sum of w^2 over parameters"});
-  table.push_back({"random_like", {x}, run_random_like, "uniform draws from [0, 1), new in every step"});
-  table.push_back({"uniform", {{"low"}, {"high"}}, run_uniform, "initial values drawn from [low, high)"});
-  table.push_back({"normal", {{"mean"}, {"std"}}, run_normal, "initial values drawn from a normal distribution"});
   add_index_builtins(table);
   add_window_builtins(table);
   // Of the design, to come: known so that the message says so.

@@ -35,8 +35,9 @@ struct Builtin {
   std::vector<BuiltinParam> params;
   Term (*run)(Evaluator& e, BuiltinCall& call);
   const char* summary;
-  bool is_variadic = false;  // further positional arguments go to `rest`
-  bool has_statics = false;  // takes `[..]`
+  bool is_variadic = false;   // further positional arguments go to `rest`
+  bool has_statics = false;   // takes `[..]`
+  bool needs_statics = true;  // and not without
 };
 
 void add_window_builtins(std::vector<Builtin>& table);  // builtins_window.cpp
@@ -44,8 +45,10 @@ void add_window_builtins(std::vector<Builtin>& table);  // builtins_window.cpp
 bool is_unsupported(const Builtin& builtin);  // of the design, but still to come
 const Builtin* find_builtin(std::string_view name);
 const std::vector<Builtin>& all_builtins();
-void add_numeric_builtins(std::vector<Builtin>& table);  // builtins_numeric.cpp
-void add_index_builtins(std::vector<Builtin>& table);    // builtins_index.cpp
+void add_numeric_builtins(std::vector<Builtin>& table);   // builtins_numeric.cpp
+void add_gradient_builtins(std::vector<Builtin>& table);  // builtins_gradient.cpp
+void add_random_builtins(std::vector<Builtin>& table);    // builtins_random.cpp
+void add_index_builtins(std::vector<Builtin>& table);     // builtins_index.cpp
 
 // Whether a path such as "fc1.w" fits a glob such as "fc*.w"; `*` stands for any letters, `?` for one.
 bool matches_glob(std::string_view path, std::string_view glob);

@@ -15,7 +15,7 @@ Term Evaluator::apply_builtin(const Call& call) {
   made.frame = call.frame;
   made.span = call.span;
   if (is_unsupported(builtin)) return builtin.run(*this, made);
-  if (builtin.has_statics && !made.statics) {
+  if (builtin.has_statics && builtin.needs_statics && !made.statics) {
     session.error(call.span, fmt::format("`{}` takes sizes in `[..]`, as in `{}[B, 10]`", builtin.name, builtin.name),
                   "call.args");
     return {};

@@ -57,9 +57,10 @@ class Evaluator {
 
   Session& session;
   Emitter& emit;
-  const bool discovering;      // the first pass, which finds the parameters; penalties over them are left out
-  bool prefix_models = false;  // several models: paths start with the model's name
-  bool params_known = true;    // false where errors may have kept some from being found
+  const bool discovering;          // the first pass, which finds the parameters; penalties over them are left out
+  bool prefix_models = false;      // several models: paths start with the model's name
+  bool params_known = true;        // false where errors may have kept some from being found
+  bool* missing_params = nullptr;  // while they are searched: set where a path is not found yet
   std::map<std::string, Attrs>* inputs = nullptr;  // records of the inputs met
 
   FramePtr make_frame(FrameKind kind, const ast::Decl* decl, FramePtr outer = nullptr);

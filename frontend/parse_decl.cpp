@@ -187,6 +187,19 @@ void Parser::parse_train(Decl& decl) {
   if (!failed_) decl.entries = parse_entries([this](Entry& entry) { parse_entry(entry); });
 }
 
+// loss critic = value over "critic.*", "shared.*": what a loss trains.
+void Parser::parse_over(Entry& entry) {
+  if (failed_ || entry.key.text != "loss" || !at_word("over")) return;
+  take();
+  do {
+    if (at(TokenKind::String))
+      entry.words.push_back(parse_primary());
+    else
+      fail(peek().span,
+           fmt::format("expected a pattern such as \"critic.*\" after `over`, found {}", describe(peek().kind)));
+  } while (!failed_ && accept(TokenKind::Comma));
+}
+
 void Parser::parse_entry(Entry& entry) {
   if (accept(TokenKind::Let)) {
     entry.form = EntryForm::Let;
@@ -200,6 +213,7 @@ void Parser::parse_entry(Entry& entry) {
   if (accept(TokenKind::Equal)) {
     entry.form = EntryForm::Assign;
     entry.value = parse_expr();
+    parse_over(entry);
     if (!failed_ && at(TokenKind::LeftBrace) && !peek().starts_line) {
       entry.has_entries = true;
       entry.entries = parse_entries([this](Entry& inner) { parse_entry(inner); });
@@ -209,6 +223,7 @@ void Parser::parse_entry(Entry& entry) {
     entry.names.push_back(parse_name("a name"));
     take();
     entry.value = parse_expr();
+    parse_over(entry);
   } else if (at(TokenKind::String) && peek(1).kind == TokenKind::Colon) {
     entry.form = EntryForm::Group;
     entry.value = parse_primary();

@@ -202,6 +202,9 @@ static std::string print_block(const ast::Block& block, int indent) {
 
 static std::string print_entry(const Entry& entry, int indent) {
   std::string value = entry.value ? print_at(*entry.value, 0, indent) : "";
+  for (size_t i = 0; i < entry.words.size() && entry.form != EntryForm::Words; ++i) {
+    value += (i == 0 ? " over " : ", ") + print_at(*entry.words[i], 0, indent);
+  }
   switch (entry.form) {
     case EntryForm::Assign:
       return fmt::format("{} = {}{}", entry.key.text, value,

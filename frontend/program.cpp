@@ -17,7 +17,7 @@ std::optional<Module> ProgramBuilder::build() {
   check_names(session_);
   choose();
   take_names();
-  bool can_elaborate = model_ && (!train_ || (spec_.loss && spec_.data));
+  bool can_elaborate = model_ && (!train_ || (!spec_.losses.empty() && spec_.data));
   if (!can_elaborate) return std::nullopt;
   module_.name = model_->name.text;
   Func& init = add_func("init");  // filled last, when all slots are known
@@ -37,10 +37,18 @@ std::optional<Module> ProgramBuilder::build() {
   return std::move(module_);
 }
 
+// Where a path is asked for before the layer that has it was met, all is gone through once more.
 void ProgramBuilder::discover() {
+  bool is_missing = false;
+  search_params(&is_missing);
+  if (is_missing) search_params(nullptr);
+}
+
+void ProgramBuilder::search_params(bool* missing) {
   Func scratch;
   Emitter emit(session_, scratch, batch_, true);
   Evaluator evaluator = make_evaluator(emit, true);
+  evaluator.missing_params = missing;
   if (train_) {
     if (spec_.data) check_data(evaluator);
     evaluate(evaluator);
@@ -168,6 +176,7 @@ void ProgramBuilder::add_records() {
   module_.records.push_back({"data", spec_.data->name.text, data_attrs_});
   for (auto& [name, attrs] : inputs_) module_.records.push_back({"input", name, attrs});
   std::vector<std::string> metrics;
+  for (size_t i = 1; i < spec_.losses.size(); ++i) metrics.push_back(spec_.losses[i].name);
   for (const ast::Entry* entry : spec_.metrics) metrics.push_back(entry->names[0].text);
   Attrs train = {{"epochs", spec_.epochs}, {"batch", batch_}, {"shuffle", spec_.shuffle}, {"seed", spec_.seed}};
   if (!metrics.empty()) train["metrics"] = metrics;

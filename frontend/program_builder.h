@@ -12,8 +12,14 @@
 namespace tarn {
 
 struct Objective {
-  Term loss;
+  std::vector<Term> losses;  // as TrainSpec::losses
   std::vector<std::pair<std::string, Term>> metrics;
+};
+
+// A parameter with the gradient of the loss that trains it.
+struct Derivative {
+  std::string path;
+  Term gradient;
 };
 
 class ProgramBuilder {
@@ -38,10 +44,16 @@ class ProgramBuilder {
 
   // Entry points: discovery, @init and @predict in program.cpp, the steps in program_step.cpp
   void discover();
+  void search_params(bool* missing);
   Objective evaluate(Evaluator& evaluator);
   Term scalar_result(Evaluator& evaluator, const ast::Entry& entry, const FramePtr& frame, const char* rule);
   void build_train_step(Func& func);
-  void check_reach(const std::vector<std::string>& paths, const std::vector<bool>& reached);
+  bool is_covered(const LossSpec& loss, const std::string& path) const;
+  void check_cover(const std::vector<std::string>& trained);
+  void differentiate(Evaluator& evaluator, size_t number, const Term& loss, const std::vector<std::string>& trained,
+                     std::vector<Derivative>& derivatives);
+  void clip(Evaluator& evaluator, std::vector<Derivative>& derivatives, size_t first);
+  void name_objective(Evaluator& evaluator, const Objective& objective);
   void build_eval_step(Func& func);
   void build_predict(Func& func);
   const ast::Entry* find_field(const std::string& name) const;

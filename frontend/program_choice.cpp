@@ -95,6 +95,10 @@ void ProgramBuilder::take_names() {
   for (const auto& decl : session_.user_file().decls) {
     if (decl->kind == DeclKind::Hyper) session_.take_name(decl->name.text, "a hyper", decl->name.span);
   }
+  for (size_t i = 1; i < spec_.losses.size(); ++i) {
+    const ast::Entry& loss = *spec_.losses[i].entry;
+    if (!loss.names.empty()) session_.take_name(loss.names[0].text, "a loss", loss.names[0].span);
+  }
   for (const ast::Entry* metric : spec_.metrics) {
     session_.take_name(metric->names[0].text, "a metric", metric->names[0].span);
   }

@@ -43,8 +43,9 @@ class TrainReader {
     spec_.model = find(spec_.decl->name, ast::DeclKind::Model);
     spec_.data = find(spec_.decl->on, ast::DeclKind::Data);
     for (const Entry& entry : spec_.decl->entries) read_entry(entry);
-    if (!spec_.loss) missing("loss", "loss = cross_entropy(" + spec_.decl->name.text + "(x), y)");
+    if (spec_.losses.empty()) missing("loss", "loss = cross_entropy(" + spec_.decl->name.text + "(x), y)");
     if (!spec_.optimizer) missing("optimizer", "optimizer = adam(lr = 1e-3)");
+    check_losses();
     check_early_stop();
     return std::move(spec_);
   }
@@ -91,7 +92,8 @@ class TrainReader {
       unknown_key(session_, entry.key, "train " + spec_.decl->name.text, kTrainKeys);
       return;
     }
-    std::string unique = key == "metric" && !entry.names.empty() ? "metric " + entry.names[0].text : key;
+    bool is_named = (key == "metric" || key == "loss") && !entry.names.empty();
+    std::string unique = is_named ? key + " " + entry.names[0].text : key;
     auto [first, is_new] = seen_.emplace(unique, entry.key.span);
     if (!is_new) {
       session_.error(entry.key.span, fmt::format("`{}` is given twice", unique), "key.duplicate")
@@ -102,7 +104,7 @@ class TrainReader {
       if (expect_form(entry, EntryForm::Named, "metric accuracy = accuracy(net(x), y)"))
         spec_.metrics.push_back(&entry);
     } else if (key == "loss") {
-      if (expect_form(entry, EntryForm::Assign, "loss = value")) spec_.loss = &entry;
+      read_loss(entry);
     } else if (key == "optimizer") {
       if (expect_form(entry, EntryForm::Assign, "optimizer = adam(lr = 1e-3)")) spec_.optimizer = &entry;
     } else if (key == "clip_norm") {
@@ -119,6 +121,27 @@ class TrainReader {
       read_early_stop(entry);
     } else if (key == "checkpoint") {
       read_checkpoint(entry);
+    }
+  }
+
+  void read_loss(const Entry& entry) {
+    bool is_named = entry.form == EntryForm::Named;
+    if (!is_named && !expect_form(entry, EntryForm::Assign, "loss = value")) return;
+    LossSpec loss{&entry, spec_.losses.empty() ? "loss" : "", {}};
+    if (is_named && !spec_.losses.empty()) loss.name = entry.names[0].text;
+    for (const ast::ExprPtr& word : entry.words) loss.globs.push_back(word.get());
+    spec_.losses.push_back(std::move(loss));
+  }
+
+  // Of several losses each has a name and says what it trains.
+  void check_losses() {
+    if (spec_.losses.size() < 2) return;
+    for (const LossSpec& loss : spec_.losses) {
+      if (loss.entry->form == EntryForm::Named && !loss.globs.empty()) continue;
+      session_
+          .error(loss.entry->key.span, "of several losses each has a name and the parameters that it trains",
+                 "key.form")
+          .help({}, "as in `loss critic = value over \"critic.*\"`");
     }
   }
 
@@ -199,6 +222,7 @@ class TrainReader {
   void check_early_stop() {
     if (!spec_.early_stop) return;
     std::vector<std::string> names = {"loss"};
+    for (const LossSpec& loss : spec_.losses) names.push_back(loss.name);
     for (const Entry* metric : spec_.metrics) names.push_back(metric->names[0].text);
     const std::string& name = attr_string(*spec_.early_stop, "metric");
     if (std::find(names.begin(), names.end(), name) == names.end()) {

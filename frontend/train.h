@@ -8,12 +8,19 @@
 
 namespace tarn {
 
+// loss = value; or one of several, each with the parameters that it trains: loss critic = value over "critic.*"
+struct LossSpec {
+  const ast::Entry* entry = nullptr;
+  std::string name;                     // "loss" of the first, which is reported so
+  std::vector<const ast::Expr*> globs;  // none: all parameters
+};
+
 struct TrainSpec {
   const ast::Decl* decl = nullptr;
   const ast::Decl* model = nullptr;
   const ast::Decl* data = nullptr;
   std::vector<const ast::Entry*> lets;
-  const ast::Entry* loss = nullptr;
+  std::vector<LossSpec> losses;
   std::vector<const ast::Entry*> metrics;
   const ast::Entry* optimizer = nullptr;
   const ast::Expr* clip_norm = nullptr;

@@ -59,8 +59,10 @@ Status Loader::find_tensors() {
     if (tensor == nullptr) return Error{"the program's config feeds `" + input.tensor + "`, which is no input"};
     tensors_.push_back(tensor);
   }
+  // What the model reads in `predict` alone, such as a generator's noise, comes from there.
   for (const tarn_tensor* input : model_.inputs())
-    if (std::find(tensors_.begin(), tensors_.end(), input) == tensors_.end())
+    if ((input->reserved & TARN_USED_BY_PREDICT) == 0 &&
+        std::find(tensors_.begin(), tensors_.end(), input) == tensors_.end())
       return Error{std::string("input `") + input->name + "` is fed by no data of the program's config"};
   return Done{};
 }

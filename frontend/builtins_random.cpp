@@ -1,0 +1,74 @@
+// Random draws: first values of parameters (`normal(0, 1)`), and tensors that are new in every step
+// (`normal[B, 16](0, 1)`, `random_like(x)`).
+#include <fmt/format.h>
+
+#include "frontend/evaluator.h"
+
+namespace tarn {
+
+static constexpr double kPi = 3.14159265358979323846;
+
+// One of the draws of a layer or train block, numbered in the order of the text.
+static Term draw_each_step(Evaluator& e, const BuiltinCall& call, const std::vector<Axis>& axes) {
+  const std::string& path = call.frame->root->path;
+  int number = ++e.emit.draws[path];
+  std::string stream = join_path(path, number == 1 ? "random" : fmt::format("random.{}", number));
+  return e.emit.random_uniform(axes, stream, false);
+}
+
+static Term run_random_like(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  if (!x.is_tensor() || x.weak) {
+    e.session.error(call.span, fmt::format("`random_like` takes a tensor, but this is {}", describe(x)),
+                    "type.mismatch");
+    return {};
+  }
+  Term drawn = draw_each_step(e, call, x.axes);
+  return is_float(x.dtype) ? e.emit.cast(drawn, x.dtype, call.span) : drawn;
+}
+
+// Uniform in [0, 1): of the sizes in `[..]`, or one for each entry of the parameter at hand.
+static Term draw(Evaluator& e, BuiltinCall& call) {
+  if (!call.statics) return e.draw_uniform(call.span);
+  std::vector<Axis> axes;
+  for (const ast::Arg& arg : call.statics->args) {
+    Term size = e.eval_static(*arg.value, call.statics_frame);
+    std::optional<int64_t> number = size.is_error() ? std::nullopt : e.eval_size(*arg.value, call.statics_frame);
+    if (!number) return {};
+    std::string name = arg.value->kind == ast::ExprKind::Name ? arg.value->text : "";
+    axes.push_back(e.emit.fresh_axis(*number, name, arg.value->span));
+    if (size.from_batch && *number % e.emit.batch == 0) axes.back().inner = *number / e.emit.batch;
+  }
+  return draw_each_step(e, call, axes);
+}
+
+static Term run_uniform(Evaluator& e, BuiltinCall& call) {
+  Term drawn = draw(e, call);
+  if (drawn.is_error()) return {};
+  Term width = e.emit.arithmetic("sub", "-", *call.args[1], *call.args[0], call.span);
+  return e.emit.arithmetic("add", "+", e.emit.arithmetic("mul", "*", drawn, width, call.span), *call.args[0],
+                           call.span);
+}
+
+// Box and Muller, "A note on the generation of random normal deviates", 1958; 1 - u lies in (0, 1].
+static Term run_normal(Evaluator& e, BuiltinCall& call) {
+  Term first = draw(e, call);
+  if (first.is_error()) return {};
+  Term second = draw(e, call);
+  second.axes = first.axes;
+  Term open = e.emit.arithmetic("sub", "-", real_term(1), first, call.span);
+  Term square = e.emit.arithmetic("mul", "*", e.emit.unary("log", open, call.span), real_term(-2), call.span);
+  Term angle = e.emit.arithmetic("mul", "*", second, real_term(2 * kPi), call.span);
+  Term deviate = e.emit.arithmetic("mul", "*", e.emit.unary("sqrt", square, call.span),
+                                   e.emit.unary("cos", angle, call.span), call.span);
+  return e.emit.arithmetic("add", "+", e.emit.arithmetic("mul", "*", deviate, *call.args[1], call.span), *call.args[0],
+                           call.span);
+}
+
+void add_random_builtins(std::vector<Builtin>& table) {
+  table.push_back({"random_like", {{"x"}}, run_random_like, "uniform draws from [0, 1), new in every step"});
+  table.push_back({"uniform", {{"low"}, {"high"}}, run_uniform, "draws from [low, high)", false, true, false});
+  table.push_back({"normal", {{"mean"}, {"std"}}, run_normal, "draws from a normal distribution", false, true, false});
+}
+
+}  // namespace tarn
