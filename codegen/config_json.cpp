@@ -32,7 +32,7 @@ std::string config_json(const Module& module) {
   }
   if (const Record* train = module.find_record("train")) {
     config["train"] = json_of(train->attrs);
-    for (const char* part : {"early_stop", "checkpoint"}) {
+    for (const char* part : {"evaluate", "early_stop", "checkpoint"}) {
       if (const Record* record = module.find_record(part)) config["train"][part] = json_of(record->attrs);
     }
   }

@@ -181,6 +181,8 @@ void ProgramBuilder::add_records() {
   Attrs train = {{"epochs", spec_.epochs}, {"batch", batch_}, {"shuffle", spec_.shuffle}, {"seed", spec_.seed}};
   if (!metrics.empty()) train["metrics"] = metrics;
   module_.records.push_back({"train", train_->name.text, std::move(train)});
+  if (spec_.steps > 0) module_.records.back().attrs["steps"] = spec_.steps;
+  if (spec_.evaluate) module_.records.push_back({"evaluate", train_->name.text, *spec_.evaluate});
   if (spec_.early_stop) module_.records.push_back({"early_stop", train_->name.text, *spec_.early_stop});
   if (spec_.checkpoint) module_.records.push_back({"checkpoint", train_->name.text, *spec_.checkpoint});
 }

@@ -14,8 +14,9 @@ using ast::EntryForm;
 using ast::Expr;
 using ast::ExprKind;
 
-static const std::vector<std::string> kTrainKeys = {"loss", "metric", "optimizer", "epochs",     "batch",     "shuffle",
-                                                    "seed", "let",    "clip_norm", "early_stop", "checkpoint"};
+static const std::vector<std::string> kTrainKeys = {"loss",     "metric",     "optimizer", "epochs", "steps",
+                                                    "batch",    "shuffle",    "seed",      "let",    "clip_norm",
+                                                    "evaluate", "early_stop", "checkpoint"};
 
 void unknown_key(Session& session, const ast::Name& key, const std::string& block,
                  const std::vector<std::string>& keys) {
@@ -46,6 +47,7 @@ class TrainReader {
     if (spec_.losses.empty()) missing("loss", "loss = cross_entropy(" + spec_.decl->name.text + "(x), y)");
     if (!spec_.optimizer) missing("optimizer", "optimizer = adam(lr = 1e-3)");
     check_losses();
+    check_length();
     check_early_stop();
     return std::move(spec_);
   }
@@ -111,6 +113,10 @@ class TrainReader {
       if (expect_form(entry, EntryForm::Assign, "clip_norm = 1.0")) spec_.clip_norm = entry.value.get();
     } else if (key == "epochs") {
       read_integer(entry, 1, spec_.epochs);
+    } else if (key == "steps") {
+      read_integer(entry, 1, spec_.steps);
+    } else if (key == "evaluate") {
+      read_evaluate(entry);
     } else if (key == "batch") {
       read_integer(entry, 1, spec_.batch);
     } else if (key == "seed") {
@@ -239,12 +245,11 @@ class TrainReader {
     }
   }
 
-  // checkpoint every epoch keep 3; checkpoint every 500 steps
-  void read_checkpoint(const Entry& entry) {
-    constexpr const char* kUsage = "checkpoint every epoch keep 3";
-    if (entry.form != EntryForm::Words || word_of(entry, 0) != "every") return bad_words(entry, kUsage);
-    Attrs attrs = {{"every", int64_t{1}}, {"keep", int64_t{1}}};
-    size_t place = 1;
+  // `every epoch`, `every 2 epochs`, `every 500 steps`: leaves `place` behind it; nullopt where the words are others.
+  std::optional<Attrs> read_every(const Entry& entry, size_t& place) {
+    if (entry.form != EntryForm::Words || word_of(entry, 0) != "every") return std::nullopt;
+    Attrs attrs = {{"every", int64_t{1}}};
+    place = 1;
     if (place < entry.words.size() && entry.words[place]->kind == ExprKind::Number) {
       if (std::optional<int64_t> count = count_of(entry, place)) attrs["every"] = *count;
       ++place;
@@ -252,13 +257,38 @@ class TrainReader {
     std::string unit = word_of(entry, place++);
     if (unit == "epochs") unit = "epoch";
     if (unit == "steps") unit = "step";
-    if (unit != "epoch" && unit != "step") return bad_words(entry, kUsage);
+    if (unit != "epoch" && unit != "step") return std::nullopt;
     attrs["unit"] = unit;
+    return attrs;
+  }
+
+  // evaluate every 250 steps
+  void read_evaluate(const Entry& entry) {
+    size_t place = 0;
+    std::optional<Attrs> attrs = read_every(entry, place);
+    if (!attrs || place != entry.words.size()) return bad_words(entry, "evaluate every 250 steps");
+    spec_.evaluate = std::move(attrs);
+  }
+
+  // checkpoint every epoch keep 3; checkpoint every 500 steps
+  void read_checkpoint(const Entry& entry) {
+    constexpr const char* kUsage = "checkpoint every epoch keep 3";
+    size_t place = 0;
+    std::optional<Attrs> attrs = read_every(entry, place);
+    if (!attrs) return bad_words(entry, kUsage);
+    (*attrs)["keep"] = int64_t{1};
     if (place < entry.words.size()) {
       if (word_of(entry, place) != "keep" || place + 2 != entry.words.size()) return bad_words(entry, kUsage);
-      if (std::optional<int64_t> count = count_of(entry, place + 1)) attrs["keep"] = *count;
+      if (std::optional<int64_t> count = count_of(entry, place + 1)) (*attrs)["keep"] = *count;
     }
     spec_.checkpoint = std::move(attrs);
+  }
+
+  void check_length() {
+    auto steps = seen_.find("steps"), epochs = seen_.find("epochs");
+    if (steps == seen_.end() || epochs == seen_.end()) return;
+    session_.error(steps->second, "`steps` and `epochs` both say how long the run is", "key.duplicate")
+        .note(epochs->second, "the other is here");
   }
 
   Evaluator& evaluator_;

@@ -25,9 +25,11 @@ struct TrainSpec {
   const ast::Entry* optimizer = nullptr;
   const ast::Expr* clip_norm = nullptr;
   int64_t epochs = 10;
+  int64_t steps = 0;  // the length of the run in place of epochs, or 0
   int64_t batch = 32;
   int64_t seed = 1;
   bool shuffle = false;
+  std::optional<Attrs> evaluate;
   std::optional<Attrs> early_stop;
   std::optional<Attrs> checkpoint;
 };

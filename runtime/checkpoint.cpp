@@ -53,6 +53,7 @@ static void add_state(Content& content, Model& model, const RunState& state) {
   content.add("tarn.cursor", state.cursor);
   content.add("tarn.epochs", state.epochs);
   content.add("tarn.total_steps", state.total_steps);
+  if (state.steps > 0) content.add("tarn.steps", state.steps);
   content.add("tarn.seed", state.seed);
   content.add("tarn.batch", model.batch());
   content.add("tarn.rows", state.train_rows);
@@ -211,6 +212,7 @@ static std::string read_state(const CheckpointFile& file, Model& model, RunState
   state.cursor = reader.integer("tarn.cursor", 0);
   state.epochs = reader.integer("tarn.epochs", 0);
   state.total_steps = reader.integer("tarn.total_steps", 0);
+  state.steps = file.metadata("tarn.steps").empty() ? 0 : reader.integer("tarn.steps", 0);
   state.seed = reader.integer("tarn.seed", INT64_MIN);
   state.train_rows = reader.integer("tarn.rows", 1);
   std::string data = file.metadata("tarn.data");

@@ -148,13 +148,17 @@ static EarlyStopConfig read_early_stop(const Json& json, std::string& error) {
   return stop;
 }
 
+static void read_interval(Object& object, Interval& interval) {
+  interval.every = object.integer("every", 1, 1);
+  std::string unit = object.text("unit", "epoch");
+  interval.by_step = unit == "step";
+  if (unit != "step" && unit != "epoch") object.wrong("unit", "epoch or step");
+}
+
 static CheckpointConfig read_checkpoint(const Json& json, std::string& error) {
   Object object(json, "train.checkpoint", error);
   CheckpointConfig checkpoint;
-  checkpoint.every = object.integer("every", 1, 1);
-  std::string unit = object.text("unit", "epoch");
-  checkpoint.by_step = unit == "step";
-  if (unit != "step" && unit != "epoch") object.wrong("unit", "epoch or step");
+  read_interval(object, checkpoint);
   checkpoint.keep = object.integer("keep", 1, 1);
   return checkpoint;
 }
@@ -163,6 +167,11 @@ static TrainConfig read_train(const Json& json, std::string& error) {
   Object object(json, "train", error);
   TrainConfig train;
   train.epochs = object.integer("epochs", 1, 0);
+  train.steps = object.integer("steps", 0, 0);
+  if (const Json* evaluate = object.find("evaluate")) {
+    Object interval(*evaluate, "train.evaluate", error);
+    read_interval(interval, train.evaluate);
+  }
   train.shuffle = object.boolean("shuffle", true);
   train.seed = object.integer("seed", 1, INT64_MIN + 1);
   if (const Json* stop = object.find("early_stop")) train.early_stop = read_early_stop(*stop, error);

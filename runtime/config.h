@@ -22,6 +22,8 @@
 //        {"tensor": "x", "source": "x.npy", "test_source": "xt.npy", "valid_source": "xv.npy"}]},  npy: files
 //    "train": {                                absent: the model is not trained
 //      "epochs": 10, "batch": 32, "shuffle": true, "seed": 1, "metrics": ["accuracy"],
+//      "steps": 2000,                        optional: the length of the run in place of epochs
+//      "evaluate": {"every": 250, "unit": "epoch" | "step"},   optional, every epoch by default
 //      "early_stop": {                         optional
 //        "metric": "accuracy" | "loss" | .., "split": "valid" | "train" | "test", "patience": 3,
 //        "keep": "best" | "last",              optional, "last" by default
@@ -83,14 +85,20 @@ struct EarlyStopConfig {
   bool larger_is_better = false;
 };
 
-struct CheckpointConfig {
+// At the end of every so many epochs, or steps.
+struct Interval {
   int64_t every = 1;
   bool by_step = false;
+};
+
+struct CheckpointConfig : Interval {
   int64_t keep = 1;
 };
 
 struct TrainConfig {
   int64_t epochs = 1;
+  int64_t steps = 0;  // 0: as many as epochs have
+  Interval evaluate;
   bool shuffle = true;
   int64_t seed = 1;
   std::optional<EarlyStopConfig> early_stop;

@@ -44,8 +44,10 @@ static std::string model_text(const Session& session) {
   if (session.config.data)
     text += format("data        %s: %s\n", session.config.data->name.c_str(), session.config.data->train.c_str());
   if (session.config.train)
-    text += format("training    %lld epochs, seed %lld\n", static_cast<Big>(session.config.train->epochs),
-                   static_cast<Big>(session.config.train->seed));
+    text += format(
+        "training    %lld %s, seed %lld\n",
+        static_cast<Big>(session.config.train->steps > 0 ? session.config.train->steps : session.config.train->epochs),
+        session.config.train->steps > 0 ? "steps" : "epochs", static_cast<Big>(session.config.train->seed));
   text += role_table(model, TARN_PARAM, "parameters");
   text += role_table(model, TARN_STATE, "states");
   text += role_table(model, TARN_SLOT, "optimizer slots");

@@ -71,6 +71,7 @@ static Status set_switch(Options& options, const std::string&, const std::string
 static const Flag kFlags[] = {
     {"data", "DIR", kTrain | kEval, "where the data files are (default: here)", set_text<&Options::data>},
     {"epochs", "N", kTrain, "passes over the training data", set_integer<&Options::epochs, 0, INT32_MAX>},
+    {"steps", "N", kTrain, "length of the run, in place of epochs", set_integer<&Options::steps, 1, INT32_MAX>},
     {"seed", "N", kTrain, "key of every random number", set_integer<&Options::seed, INT64_MIN, INT64_MAX>},
     {"save", "FILE", kTrain, "where to save, after each epoch and at the end", set_text<&Options::save>},
     {"resume", "FILE", kTrain, "go on with an interrupted run, bit for bit", set_text<&Options::resume>},

@@ -20,7 +20,7 @@ struct Options {
   std::string save, resume, load, log, profile, split;
   std::vector<std::string> input, output;  // FILE or NAME=FILE
   std::vector<std::string> positional;
-  std::optional<int64_t> epochs, seed, threads;
+  std::optional<int64_t> epochs, steps, seed, threads;
   std::vector<std::pair<const tarn_tensor*, double>> hypers;
 };
 

@@ -70,9 +70,13 @@ void Progress::step(const Model& model, const Moment& moment) {
     snprintf(clock, sizeof clock, "%ld:%02ld", seconds / 60, seconds % 60);
   else
     snprintf(clock, sizeof clock, "%ld:%02ld:%02ld", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  char epoch[64] = "";
+  if (moment.has_epochs) {
+    snprintf(epoch, sizeof epoch, "epoch %lld/%lld  ", static_cast<long long>(moment.epoch),
+             static_cast<long long>(moment.epochs));
+  }
   int size =
-      snprintf(text, sizeof text, "epoch %lld/%lld  step %lld/%lld  loss %.4f%s  %.3g%s rows/s  %s left",
-               static_cast<long long>(moment.epoch), static_cast<long long>(moment.epochs),
+      snprintf(text, sizeof text, "%sstep %lld/%lld  loss %.4f%s  %.3g%s rows/s  %s left", epoch,
                static_cast<long long>(moment.batch), static_cast<long long>(moment.batches), totals.mean_loss(), metric,
                rate >= 1e6   ? rate / 1e6
                : rate >= 1e3 ? rate / 1e3

@@ -12,10 +12,11 @@ namespace tarn::runtime {
 // Seconds of a clock that only goes forward.
 double now_seconds();
 
-// What the live line says; all means are over the epoch so far.
+// What the live line says; all means are since the last evaluation.
 struct Moment {
   int64_t epoch, epochs;   // epoch counted from 1
-  int64_t batch, batches;  // of this epoch
+  int64_t batch, batches;  // of this epoch; or of the whole run, where its length is a number of steps
+  bool has_epochs;         // whether the line names the epoch
   int64_t steps_left;      // of the whole run
   int64_t steps_run;       // since this process began
   const Totals* totals;

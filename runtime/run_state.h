@@ -28,14 +28,15 @@ struct RunState {
   int64_t epoch = 0;   // epochs done
   int64_t cursor = 0;  // batches done in this epoch
   int64_t epochs = 0, total_steps = 0, seed = 0;
+  int64_t steps = 0;  // the run's length where it is not a number of epochs, else 0
   int64_t train_rows = 0;
   uint64_t data_hash = 0;
-  Totals partial;  // of this epoch so far
+  Totals partial;  // since the last evaluation
   // Early stopping.
   bool has_best = false;
   double best_value = 0;
-  int64_t best_epoch = 0;  // counted from 1
-  int64_t epochs_since_best = 0;
+  int64_t best_epoch = 0;         // counted from 1; the step, where steps are evaluated
+  int64_t epochs_since_best = 0;  // evaluations
   bool finished = false;
   // By input: what its class numbers stand for, a JSON list of names.  For readers of the file; not read back.
   std::vector<std::pair<std::string, std::string>> classes;

@@ -1,4 +1,4 @@
-// The loop of a training run: epochs of steps, validation, early stopping, the final test.
+// The loop of a training run: rounds of steps, evaluation, early stopping, the final test.
 #include "trainer.h"
 
 #include <algorithm>
@@ -33,32 +33,68 @@ Error Trainer::diverged(const tarn_entry& entry, int64_t first, int64_t count) {
   return Error{text, kDiverged};
 }
 
-// The epoch's batches from the cursor on.  Nothing here allocates.
-Result<Outcome> Trainer::train_epoch() {
-  const tarn_entry& entry = session_.program().train_step;
-  const Table& table = *data_.train.table;
+// Rounds end after so many epochs or steps, and with the run.
+bool Trainer::at_round_end() const {
+  if (is_over()) return true;
+  const Interval& round = config_->evaluate;
+  if (round.by_step) return position() % round.every == 0;
+  return state_.cursor == batches() && (state_.epoch + 1) % round.every == 0;
+}
+
+void Trainer::begin_epoch() {
   order_epoch(data_.train, config_->shuffle, static_cast<uint64_t>(state_.seed), static_cast<uint32_t>(state_.epoch),
               order_);
   model_.scalar(TARN_EPOCH) = state_.epoch;
-  epoch_began_ = now_seconds();
-  epoch_first_batch_ = state_.cursor;
-  int64_t batch = model_.batch(), batch_count = batches(), rows = data_.train.size();
-  while (state_.cursor < batch_count) {
+  epoch_has_begun_ = true;
+}
+
+void Trainer::end_epoch() {
+  ++state_.epoch;
+  state_.cursor = 0;
+  epoch_has_begun_ = false;
+}
+
+Status Trainer::run_step() {
+  const tarn_entry& entry = session_.program().train_step;
+  const Table& table = *data_.train.table;
+  int64_t batch = model_.batch(), rows = data_.train.size();
+  int64_t first = state_.cursor * batch, count = std::min(batch, rows - first);
+  fill_batch(model_, table, order_.data(), first, count);
+  prefetch_batch(table, order_.data(), first + count, std::min(batch, rows - first - count));
+  session_.profile.begin(*session_.team, entry, "train_step");
+  int32_t code = session_.team->run(entry, model_.arena());
+  session_.profile.end(*session_.team);
+  if (code != 0) return diverged(entry, first, count);
+  state_.partial.add(model_, count);
+  round_rows_ += count;
+  ++state_.cursor;
+  ++steps_run_;
+  return Done{};
+}
+
+void Trainer::show_progress() {
+  bool by_steps = state_.steps > 0;
+  session_.progress.step(model_, {state_.epoch + 1, state_.epochs, by_steps ? position() : state_.cursor,
+                                  by_steps ? state_.steps : batches(), !by_steps, state_.total_steps - position(),
+                                  steps_run_, &state_.partial});
+}
+
+// Steps up to the next evaluation, or none where a run was stopped there.  Nothing here allocates.
+Result<Outcome> Trainer::train_round() {
+  round_began_ = now_seconds();
+  round_rows_ = 0;
+  bool is_complete = state_.partial.rows > 0 && at_round_end();
+  while (!is_complete) {
     if (stop_signal() != 0) return Outcome::kStopped;
-    int64_t first = state_.cursor * batch, count = std::min(batch, rows - first);
-    fill_batch(model_, table, order_.data(), first, count);
-    prefetch_batch(table, order_.data(), first + count, std::min(batch, rows - first - count));
-    session_.profile.begin(*session_.team, entry, "train_step");
-    int32_t code = session_.team->run(entry, model_.arena());
-    session_.profile.end(*session_.team);
-    if (code != 0) return diverged(entry, first, count);
-    state_.partial.add(model_, count);
-    ++state_.cursor;
-    ++steps_run_;
-    int64_t steps_left = (state_.epochs - state_.epoch) * batch_count - state_.cursor;
-    session_.progress.step(
-        model_, {state_.epoch + 1, state_.epochs, state_.cursor, batch_count, steps_left, steps_run_, &state_.partial});
-    if (Status status = save_if_due(false); !status) return status.error();
+    if (state_.cursor == batches()) {
+      end_epoch();
+      if (Status status = save_if_due(SaveAt::kEpoch); !status) return status.error();
+    }
+    if (!epoch_has_begun_) begin_epoch();
+    if (Status status = run_step(); !status) return status.error();
+    show_progress();
+    if (Status status = save_if_due(SaveAt::kStep); !status) return status.error();
+    is_complete = at_round_end();
   }
   return Outcome::kComplete;
 }
@@ -78,24 +114,29 @@ static std::string totals_columns(const Model& model, const Totals& totals) {
   return text;
 }
 
-// Every epoch goes to the log; of many short ones, the screen shows two a second and each twentieth of the run.
-Status Trainer::report_epoch(const Totals* valid, const Totals* test, bool is_best) {
-  double now = now_seconds(), seconds = now - epoch_began_;
-  int64_t number = state_.epoch + 1;
-  double rows =
-      static_cast<double>(std::min((state_.cursor - epoch_first_batch_) * model_.batch(), data_.train.size()));
-  Event event("epoch");
-  event.add("epoch", number).add("step", model_.scalar(TARN_STEP));
+int64_t Trainer::round_number() const {
+  return config_->evaluate.by_step ? position() : state_.epoch + 1;
+}
+
+// Every round goes to the log; of many short ones, the screen shows two a second and each twentieth of the run.
+Status Trainer::report_round(const Totals* valid, const Totals* test, bool is_best) {
+  double now = now_seconds(), seconds = now - round_began_;
+  const Interval& round = config_->evaluate;
+  Event event(round.by_step ? "evaluate" : "epoch");
+  event.add("epoch", state_.epoch + 1).add("step", model_.scalar(TARN_STEP));
   add_totals(event, model_, "", state_.partial);
   if (valid != nullptr) add_totals(event, model_, "valid_", *valid);
   if (test != nullptr) add_totals(event, model_, "test_", *test);
-  event.add("seconds", seconds).add("rows_per_second", rows / std::max(seconds, 1e-9));
+  event.add("seconds", seconds).add("rows_per_second", static_cast<double>(round_rows_) / std::max(seconds, 1e-9));
   if (Status status = log_.write(event); !status) return status;
-  int64_t twentieth = std::max<int64_t>((state_.epochs + 19) / 20, 1);
-  if (number % twentieth != 0 && number != state_.epochs && now - line_shown_ < 0.5) return Done{};
+  int64_t number = round_number(), last = round.by_step ? state_.total_steps : state_.epochs;
+  int64_t twentieth = std::max<int64_t>((last / round.every + 19) / 20, 1);
+  bool is_shown = number / round.every % twentieth == 0 || number == last;
+  if (!is_shown && now - line_shown_ < 0.5) return Done{};
   line_shown_ = now;
-  std::string text = format("epoch %*lld/%lld", static_cast<int>(std::to_string(state_.epochs).size()),
-                            static_cast<Big>(number), static_cast<Big>(state_.epochs));
+  std::string text =
+      format("%s %*lld/%lld", round.by_step ? "step" : "epoch", static_cast<int>(std::to_string(last).size()),
+             static_cast<Big>(number), static_cast<Big>(last));
   text += "  " + totals_columns(model_, state_.partial);
   if (valid != nullptr) text += "  valid: " + totals_columns(model_, *valid);
   if (test != nullptr) text += "  test: " + totals_columns(model_, *test);
@@ -104,9 +145,9 @@ Status Trainer::report_epoch(const Totals* valid, const Totals* test, bool is_be
   return Done{};
 }
 
-// Updates the early-stop state with the epoch that just ended.
-void Trainer::judge_epoch(const Totals* valid, const Totals* test) {
-  epoch_was_best_ = false;
+// Updates the early-stop state with the round that just ended.
+void Trainer::judge_round(const Totals* valid, const Totals* test) {
+  round_was_best_ = false;
   if (!config_->early_stop) return;
   const EarlyStopConfig& stop = *config_->early_stop;
   const Totals& totals = stop.split == "valid" ? *valid : stop.split == "test" ? *test : state_.partial;
@@ -119,15 +160,15 @@ void Trainer::judge_epoch(const Totals* valid, const Totals* test) {
     ++state_.epochs_since_best;
     return;
   }
-  state_.has_best = epoch_was_best_ = true;
+  state_.has_best = round_was_best_ = true;
   state_.best_value = value;
-  state_.best_epoch = state_.epoch + 1;
+  state_.best_epoch = round_number();
   state_.epochs_since_best = 0;
   if (stop.keep_best) best_.take(model_);
 }
 
-// Validation, the verdict, the epoch's line, the next epoch's state, a checkpoint.
-Result<Outcome> Trainer::finish_epoch() {
+// Validation, the verdict, the round's line, a checkpoint.
+Result<Outcome> Trainer::finish_round() {
   Totals valid(model_.metrics().size()), test(model_.metrics().size());
   bool watch_test = config_->early_stop && config_->early_stop->split == "test";
   const Totals* valid_seen = data_.valid.size() > 0 ? &valid : nullptr;
@@ -137,12 +178,14 @@ Result<Outcome> Trainer::finish_epoch() {
     Result<Outcome> outcome = evaluate(session_, *split, *totals);
     if (!outcome || *outcome == Outcome::kStopped) return outcome;
   }
-  judge_epoch(valid_seen, test_seen);
-  if (Status status = report_epoch(valid_seen, test_seen, epoch_was_best_); !status) return status.error();
-  ++state_.epoch;
-  state_.cursor = 0;
+  judge_round(valid_seen, test_seen);
+  if (Status status = report_round(valid_seen, test_seen, round_was_best_); !status) return status.error();
+  bool ends_epoch = state_.cursor == batches();
+  if (ends_epoch) end_epoch();
   state_.partial.clear();
-  if (Status status = save_if_due(true); !status) return status.error();
+  if (Status status = save_if_due(SaveAt::kRound); !status) return status.error();
+  if (!ends_epoch) return Outcome::kComplete;
+  if (Status status = save_if_due(SaveAt::kEpoch); !status) return status.error();
   return Outcome::kComplete;
 }
 
@@ -161,13 +204,14 @@ Result<int> Trainer::stop() {
 Result<int> Trainer::finish_run() {
   if (Status status = check_finite(); !status) return status.error();
   if (state_.has_best && config_->early_stop) {
-    if (patience_is_over() && state_.epoch < state_.epochs)
-      session_.progress.line(format("no better %s for %lld epochs: stopping early", config_->early_stop->metric.c_str(),
-                                    static_cast<Big>(state_.epochs_since_best)));
+    if (patience_is_over() && !is_over())
+      session_.progress.line(format("no better %s for %lld %s: stopping early", config_->early_stop->metric.c_str(),
+                                    static_cast<Big>(state_.epochs_since_best),
+                                    config_->evaluate.by_step ? "evaluations" : "epochs"));
     if (!best_.empty()) {
       best_.swap(model_);
-      session_.progress.line(
-          format("keeping the weights of epoch %lld, the best", static_cast<Big>(state_.best_epoch)));
+      session_.progress.line(format("keeping the weights of %s %lld, the best",
+                                    config_->evaluate.by_step ? "step" : "epoch", static_cast<Big>(state_.best_epoch)));
     }
   }
   state_.finished = true;
@@ -192,7 +236,7 @@ Result<int> Trainer::finish_run() {
     if (Status status = session_.profile.write(); !status) return status.error();
   }
   Event event("stop");
-  event.add("reason", state_.epoch < state_.epochs ? "early" : "done").add("step", model_.scalar(TARN_STEP));
+  event.add("reason", is_over() ? "done" : "early").add("step", model_.scalar(TARN_STEP));
   event.add("seconds", now_seconds() - run_began_);
   if (Status status = log_.write(event); !status) return status.error();
   return int{kDone};
@@ -202,9 +246,9 @@ Result<int> Trainer::run() {
   run_began_ = now_seconds();
   if (Status status = set_up(); !status) return status.error();
   trained_since_ = now_seconds();
-  while (state_.epoch < state_.epochs && !patience_is_over() && !state_.finished) {
-    Result<Outcome> outcome = train_epoch();
-    if (outcome && *outcome == Outcome::kComplete) outcome = finish_epoch();
+  while (!(is_over() && state_.partial.rows == 0) && !patience_is_over() && !state_.finished) {
+    Result<Outcome> outcome = train_round();
+    if (outcome && *outcome == Outcome::kComplete) outcome = finish_round();
     if (!outcome) return outcome.error();
     if (*outcome == Outcome::kStopped) return stop();
   }

@@ -1,4 +1,5 @@
-// One training run: epochs of steps, validation, early stopping, checkpoints, the final test.
+// One training run: rounds of steps, each ended by an evaluation (an epoch, if the model does not say otherwise), early
+// stopping, checkpoints, the final test.
 #pragma once
 
 #include <string>
@@ -21,16 +22,25 @@ class Trainer {
   Status check_config() const;
   Status open_outputs();
   Status start_run();
+  void set_length();
   Status resume();
   Status check_resumed(const RunState& saved);
   void announce();
 
   // trainer.cpp
-  Result<Outcome> train_epoch();
+  Result<Outcome> train_round();
+  void begin_epoch();
+  void end_epoch();
+  Status run_step();
+  void show_progress();
+  bool is_over() const { return position() >= state_.total_steps; }
+  bool at_round_end() const;
+  int64_t position() const { return state_.epoch * batches() + state_.cursor; }  // steps done
+  int64_t round_number() const;
   Error diverged(const tarn_entry& entry, int64_t first, int64_t count);
-  Result<Outcome> finish_epoch();
-  void judge_epoch(const Totals* valid, const Totals* test);
-  Status report_epoch(const Totals* valid, const Totals* test, bool is_best);
+  Result<Outcome> finish_round();
+  void judge_round(const Totals* valid, const Totals* test);
+  Status report_round(const Totals* valid, const Totals* test, bool is_best);
   Result<int> finish_run();
   Result<int> stop();
   bool patience_is_over() const;
@@ -39,7 +49,8 @@ class Trainer {
 
   // trainer_save.cpp
   Status save();
-  Status save_if_due(bool end_of_epoch);
+  enum class SaveAt { kStep, kRound, kEpoch };
+  Status save_if_due(SaveAt when);
   Status keep_copy(const char* unit, int64_t number);
   Status check_finite() const;
 
@@ -52,13 +63,14 @@ class Trainer {
   EventLog log_;
   std::string save_path_;
   std::vector<uint32_t> order_;
-  int64_t steps_run_ = 0;  // by this process
-  double run_began_ = 0, trained_since_ = 0, epoch_began_ = 0;
-  int64_t epoch_first_batch_ = 0;  // where this process took the epoch up
-  double line_shown_ = -1e9;       // when an epoch's line was printed last
+  int64_t steps_run_ = 0;         // by this process
+  bool epoch_has_begun_ = false;  // order_ is of the current epoch
+  double run_began_ = 0, trained_since_ = 0, round_began_ = 0;
+  int64_t round_rows_ = 0;    // of this round, by this process
+  double line_shown_ = -1e9;  // when a round's line was printed last
   double saved_at_ = 0, save_took_ = 0;
   bool saved_once_ = false;
-  bool epoch_was_best_ = false;
+  bool round_was_best_ = false;
 };
 
 }  // namespace tarn::runtime

@@ -43,14 +43,14 @@ Status Trainer::keep_copy(const char* unit, int64_t number) {
   return Done{};
 }
 
-// Without a `checkpoint` in the config: after every epoch, unless saving would take more than 5 % of the time.
-Status Trainer::save_if_due(bool end_of_epoch) {
+// Without a `checkpoint` in the config: after every evaluation, unless saving would take more than 5 % of the time.
+Status Trainer::save_if_due(SaveAt when) {
   if (!config_->checkpoint) {
     bool due = !saved_once_ || now_seconds() - saved_at_ >= 20 * save_took_;
-    return end_of_epoch && due ? save() : Status(Done{});
+    return when == SaveAt::kRound && due ? save() : Status(Done{});
   }
   const CheckpointConfig& config = *config_->checkpoint;
-  if (config.by_step == end_of_epoch) return Done{};
+  if (when != (config.by_step ? SaveAt::kStep : SaveAt::kEpoch)) return Done{};
   int64_t number = config.by_step ? model_.scalar(TARN_STEP) : state_.epoch;
   if (number % config.every != 0) return Done{};
   if (Status status = save(); !status) return status;

@@ -102,12 +102,22 @@ Status Trainer::resume() {
     if (i + 1 == paths.size()) return first_error;
   }
   if (Status status = check_resumed(saved); !status) return status;
-  saved.epochs = session_.options.epochs.value_or(saved.epochs);
   saved.seed = session_.options.seed.value_or(saved.seed);
-  if (saved.epoch < saved.epochs) saved.finished = false;
   saved.classes = state_.classes;
   state_ = saved;
   return Done{};
+}
+
+// The length that the flags, the resumed run or the model gives, in steps and in epochs begun.
+void Trainer::set_length() {
+  const Options& options = session_.options;
+  if (options.epochs) state_.steps = 0;
+  state_.epochs = options.epochs.value_or(state_.epochs);
+  state_.steps = options.steps.value_or(state_.steps);
+  int64_t per_epoch = std::max<int64_t>(batches(), 1);
+  if (state_.steps > 0) state_.epochs = (state_.steps + per_epoch - 1) / per_epoch;
+  state_.total_steps = state_.steps > 0 ? state_.steps : batches() * state_.epochs;
+  if (!is_over()) state_.finished = false;
 }
 
 // Parameters, hypers, seed and position: made afresh, or read.
@@ -117,7 +127,8 @@ Status Trainer::start_run() {
   state_.data_hash = fingerprint(data_.train);
   for (const ClassNames& classes : data_.class_names)
     state_.classes.emplace_back(classes.tensor->name, json_list(classes.names));
-  state_.epochs = options.epochs.value_or(config_->epochs);
+  state_.epochs = config_->epochs;
+  state_.steps = config_->steps;
   state_.seed = options.seed.value_or(config_->seed);
   model_.scalar(TARN_SEED) = state_.seed;
   session_.team->run(session_.program().init, model_.arena());
@@ -126,7 +137,7 @@ Status Trainer::start_run() {
   if (!options.resume.empty())
     if (Status status = resume(); !status) return status;
   for (auto [hyper, value] : options.hypers) model_.hyper(*hyper) = value;
-  state_.total_steps = batches() * state_.epochs;
+  set_length();
   model_.scalar(TARN_SEED) = state_.seed;
   model_.scalar(TARN_TOTAL_STEPS) = state_.total_steps;
   if (std::string bad = find_bad_parameter(model_); !bad.empty()) return Error{"at the start, " + bad, kDiverged};
@@ -139,9 +150,12 @@ void Trainer::announce() {
   std::string rows = format("%lld rows to train on", static_cast<Big>(data_.train.size()));
   if (data_.valid.size() > 0) rows += format(", %lld to validate", static_cast<Big>(data_.valid.size()));
   if (data_.test.size() > 0) rows += format(", %lld to test", static_cast<Big>(data_.test.size()));
-  progress.line(format("%s: %s; %lld epochs of %lld steps, seed %lld, %u thread%s", session_.name(), rows.c_str(),
-                       static_cast<Big>(state_.epochs), static_cast<Big>(batches()), static_cast<Big>(state_.seed),
-                       session_.team->threads(), session_.team->threads() == 1 ? "" : "s"));
+  auto steps = static_cast<Big>(batches());
+  std::string length = state_.steps > 0 ? format("%lld steps, %lld an epoch", static_cast<Big>(state_.steps), steps)
+                                        : format("%lld epochs of %lld steps", static_cast<Big>(state_.epochs), steps);
+  progress.line(format("%s: %s; %s, seed %lld, %u thread%s", session_.name(), rows.c_str(), length.c_str(),
+                       static_cast<Big>(state_.seed), session_.team->threads(),
+                       session_.team->threads() == 1 ? "" : "s"));
   for (const std::string& note : data_.notes) progress.line(note);
   if (!session_.options.resume.empty())
     progress.line(format("resumed at step %lld, epoch %lld of %lld", static_cast<Big>(model_.scalar(TARN_STEP)),
@@ -161,7 +175,10 @@ Status Trainer::set_up() {
   announce();
   Event event("start");
   event.add("model", std::string(session_.name())).add("time", static_cast<int64_t>(time(nullptr)));
-  event.add("seed", state_.seed).add("epochs", state_.epochs).add("batch", model_.batch());
+  event.add("seed", state_.seed)
+      .add("epochs", state_.epochs)
+      .add("steps", state_.total_steps)
+      .add("batch", model_.batch());
   event.add("threads", static_cast<int64_t>(session_.team->threads())).add("train_rows", data_.train.size());
   event.add("valid_rows", data_.valid.size()).add("test_rows", data_.test.size());
   event.add("step", model_.scalar(TARN_STEP)).add("epoch", state_.epoch);

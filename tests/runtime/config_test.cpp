@@ -18,7 +18,7 @@ TEST_CASE("every field is read") {
   Result<RunConfig> config = parse_config(R"({"source": "m.tarn",
     "data": {"name": "d", "format": "csv", "train": "a.csv", "test": "b.csv", "valid": 0.25, "header": true,
              "separator": ";", "inputs": [{"tensor": "x", "source": "cols", "names": ["p", "q"]}]},
-    "train": {"epochs": 7, "shuffle": false, "seed": -3,
+    "train": {"epochs": 7, "steps": 90, "evaluate": {"every": 30, "unit": "step"}, "shuffle": false, "seed": -3,
               "early_stop": {"metric": "loss", "split": "train", "patience": 2, "keep": "best"},
               "checkpoint": {"every": 100, "unit": "step", "keep": 2}}})");
   REQUIRE(config);
@@ -28,6 +28,9 @@ TEST_CASE("every field is read") {
   CHECK(config->data->separator == ';');
   CHECK(config->data->inputs[0].names == std::vector<std::string>{"p", "q"});
   CHECK(config->train->epochs == 7);
+  CHECK(config->train->steps == 90);
+  CHECK(config->train->evaluate.every == 30);
+  CHECK(config->train->evaluate.by_step);
   CHECK_FALSE(config->train->shuffle);
   CHECK(config->train->seed == -3);
   CHECK_FALSE(config->train->early_stop->larger_is_better);

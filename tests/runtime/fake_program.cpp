@@ -214,6 +214,15 @@ extern "C" constexpr tarn_program fake_idx_program = make<IdxArena, IdxFake>("fa
            "inputs": [{"tensor": "x", "source": "images"}, {"tensor": "y", "source": "labels", "classes": 3}]},
   "train": {"epochs": 4, "batch": 8, "shuffle": true, "seed": 1, "metrics": ["accuracy"]}})");
 
+extern "C" constexpr tarn_program fake_steps_program = make<IdxArena, IdxFake>("fake_steps", "steps-1", R"({
+  "model": "fake_steps", "source": "fake.tarn",
+  "data": {"name": "digits", "format": "idx", "train": "train-*", "test": "t10k-*", "valid": 0.2,
+           "inputs": [{"tensor": "x", "source": "images"}, {"tensor": "y", "source": "labels", "classes": 3}]},
+  "train": {"epochs": 10, "steps": 32, "batch": 8, "shuffle": true, "seed": 1, "metrics": ["accuracy"],
+            "evaluate": {"every": 7, "unit": "step"},
+            "early_stop": {"metric": "loss", "split": "valid", "patience": 10, "keep": "best", "mode": "min"},
+            "checkpoint": {"every": 5, "unit": "step", "keep": 2}}})");
+
 extern "C" constexpr tarn_program fake_csv_program = make<CsvArena, CsvFake>("fake_csv", "csv-1", R"({
   "model": "fake_csv", "source": "fake.tarn",
   "data": {"name": "iris", "format": "csv", "train": "iris.csv", "test": 0.2, "valid": 0.2,

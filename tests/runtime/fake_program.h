@@ -10,4 +10,5 @@
 extern "C" {
 extern const tarn_program fake_idx_program;
 extern const tarn_program fake_csv_program;
+extern const tarn_program fake_steps_program;  // as fake_idx: 32 steps, evaluated every 7
 }

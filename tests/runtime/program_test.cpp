@@ -8,6 +8,7 @@
 
 static const std::string kIdx = getenv("FAKE_IDX") ? getenv("FAKE_IDX") : "./fake_idx";
 static const std::string kCsv = getenv("FAKE_CSV") ? getenv("FAKE_CSV") : "./fake_csv";
+static const std::string kSteps = getenv("FAKE_STEPS") ? getenv("FAKE_STEPS") : "./fake_steps";
 // "none" under sanitizers, which have a malloc of their own.
 static const std::string kMalloc = getenv("FAKE_MALLOC") ? getenv("FAKE_MALLOC") : "./fake_malloc";
 
@@ -92,6 +93,23 @@ TEST_CASE("early stopping keeps the best weights; checkpoints are kept and prune
   std::string before = scratch.read("fake_csv.safetensors");
   CHECK(run(scratch.directory(), kCsv + " train --resume fake_csv.safetensors").code == 0);
   CHECK(scratch.read("fake_csv.safetensors") == before);
+}
+
+TEST_CASE("a run of steps is evaluated, saved and reported by steps, and at its end") {
+  Scratch scratch;
+  write_idx_data(scratch, 60, 8);
+  Ran ran = run(scratch.directory(), kSteps + " train --log l");
+  CAPTURE(ran.out);
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.out, "32 steps, 6 an epoch"));
+  for (const char* line : {"step  7/32  loss", "step 14/32  loss", "step 21/32", "step 28/32", "step 32/32"})
+    CHECK(contains(ran.out, line));
+  CHECK(contains(ran.out, "keeping the weights of step "));
+  std::string log = scratch.read("l");
+  CHECK(contains(log, "{\"event\":\"evaluate\",\"epoch\":2,\"step\":7,"));
+  CHECK(contains(log, "{\"event\":\"evaluate\",\"epoch\":6,\"step\":32,"));
+  for (int step = 1; step <= 32; ++step)
+    CHECK(scratch.has("fake_steps.safetensors.step-" + std::to_string(step)) == (step == 25 || step == 30));
 }
 
 TEST_CASE("NaN ends with exit code 3, naming op, line, tensor and step; the checkpoint stays") {
