@@ -8,8 +8,8 @@ namespace tarn {
 
 // Runs body(index, carried) for index in begin..end-1.  Constant bounds: no loop for fewer than two iterations.
 // Other bounds may be empty, and carry nothing.
-KernelEmitter::Values KernelEmitter::counted_loop(Value* begin, Value* end, const Values& carried,
-                                                  const LoopBody& body) {
+KernelEmitter::Values KernelEmitter::counted_loop(Value* begin, Value* end, const Values& carried, const LoopBody& body,
+                                                  bool is_nonempty) {
   auto* first = llvm::dyn_cast<llvm::ConstantInt>(begin);
   auto* last = llvm::dyn_cast<llvm::ConstantInt>(end);
   bool is_static = first && last;
@@ -18,12 +18,13 @@ KernelEmitter::Values KernelEmitter::counted_loop(Value* begin, Value* end, cons
     if (count <= 0) return carried;
     if (count == 1) return body(begin, carried);
   }
-  TARN_CHECK(is_static || carried.empty(), "a loop of unknown length carries values");
+  is_nonempty |= is_static;
+  TARN_CHECK(is_nonempty || carried.empty(), "a loop of unknown length carries values");
   llvm::LLVMContext& context = module_.getContext();
   auto* before = builder_.GetInsertBlock();
   auto* loop = llvm::BasicBlock::Create(context, "loop", function_);
   auto* after = llvm::BasicBlock::Create(context, "after", function_);
-  if (is_static) {
+  if (is_nonempty) {
     builder_.CreateBr(loop);
   } else {
     builder_.CreateCondBr(builder_.CreateICmpSLT(begin, end), loop, after);
@@ -77,58 +78,46 @@ void KernelEmitter::bind_segment(const LoopPlan& loop, const Segment& segment, V
   bind_tile(loop, segment, base);
 }
 
-// Copies the operand's vectors of this tile, for all steps of the reduction, to the stack.
-void KernelEmitter::pack_panel(const PackPlan& plan) {
-  if (!panel_) {
-    llvm::IRBuilder<> entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
-    panel_ = entry.CreateAlloca(entry.getInt8Ty(), i64(plan.bytes));
-    panel_->setAlignment(llvm::Align(64));
-  }
-  std::vector<Point> copies = points(&facts_.depends[plan.operand]);
-  int64_t step =
-      dimensions_[static_cast<size_t>(vector_dimension())].lanes * dtype_bytes(kernel_.scalars[plan.operand]);
-  counted_loop(i64(0), i64(kernel_.variables[plan.depth].extent), {}, [&](Value* i, const Values&) {
-    Scope scope(*this);
-    auto* number = llvm::dyn_cast<llvm::ConstantInt>(i);
-    bind_serial(plan.depth, number ? Index{nullptr, number->getSExtValue(), 1} : Index{i, 0, 1});
-    Value* row = builder_.CreateMul(i, i64(step * static_cast<int64_t>(copies.size())));
-    for (size_t c = 0; c < copies.size(); ++c) {
-      Value* offset = builder_.CreateAdd(row, i64(static_cast<int64_t>(c) * step));
-      Value* place = builder_.CreateGEP(builder_.getInt8Ty(), panel_, offset);
-      builder_.CreateAlignedStore(evaluate(plan.operand, copies[c]), place, llvm::Align(static_cast<uint64_t>(step)));
-    }
-    return Values{};
-  });
-  packed_ = {plan.operand, plan.depth, panel_};
-}
-
 void KernelEmitter::emit_nest(const NestPlan& plan, const TaskRange* range) {
   panel_ = nullptr;
-  emit_level(plan, 0, range, nullptr);
+  if (plan.block) {
+    std::vector<TileRange> groups;
+    emit_groups(plan, range, nullptr, groups);
+  } else {
+    emit_level(plan, 0, range, nullptr, nullptr);
+  }
 }
 
-void KernelEmitter::emit_level(const NestPlan& plan, size_t level, const TaskRange* range, Value* outer_task) {
+// What of a level the thread runs.
+KernelEmitter::TileRange KernelEmitter::share_of(const TaskRange* range, size_t level, Value* outer_task) {
+  auto& b = builder_;
+  if (!range || level < range->first_level) return {};
+  level -= range->first_level;
+  if (level >= static_cast<size_t>(range->levels)) return {};
+  if (range->levels == 1) return {range->begin, range->end};
+  if (level == 0) return {range->first_outer, b.CreateAdd(range->last_outer, i64(1))};
+  Value* inner = i64(range->inner_tasks);
+  Value* low = b.CreateSelect(b.CreateICmpEQ(outer_task, range->first_outer),
+                              b.CreateSub(range->begin, b.CreateMul(range->first_outer, inner)), i64(0));
+  Value* high = b.CreateSelect(b.CreateICmpEQ(outer_task, range->last_outer),
+                               b.CreateSub(range->end, b.CreateMul(range->last_outer, inner)), inner);
+  return {low, high};
+}
+
+void KernelEmitter::emit_level(const NestPlan& plan, size_t level, const TaskRange* range,
+                               const std::vector<TileRange>* groups, Value* outer_task) {
   if (level == plan.loops.size()) {
-    emit_block(*plan.body);
+    if (partials_.begin) {
+      add_to_partials(*plan.block->loop);
+    } else {
+      emit_block(*plan.body);
+    }
     return;
   }
   const LoopPlan& loop = plan.loops[level];
-  hoist(*plan.body, {}, true);
-  Value *low = nullptr, *high = nullptr;
-  if (range && range->levels == 1 && level == 0) {
-    low = range->begin;
-    high = range->end;
-  } else if (range && range->levels == 2 && level == 0) {
-    low = range->first_outer;
-    high = builder_.CreateAdd(range->last_outer, i64(1));
-  } else if (range && range->levels == 2 && level == 1) {
-    auto& b = builder_;
-    Value* inner = i64(range->inner_tasks);
-    low = b.CreateSelect(b.CreateICmpEQ(outer_task, range->first_outer),
-                         b.CreateSub(range->begin, b.CreateMul(range->first_outer, inner)), i64(0));
-    high = b.CreateSelect(b.CreateICmpEQ(outer_task, range->last_outer),
-                          b.CreateSub(range->end, b.CreateMul(range->last_outer, inner)), inner);
-  }
+  if (!partials_.begin) hoist(*plan.body, {}, true);
+  auto [low, high] = groups ? (*groups)[level] : share_of(range, level, outer_task);
+  Value* outer_tile = partials_.tile;
   int64_t task = 0;
   for (const Segment& segment : loop.segments) {
     Value *begin = i64(0), *end = i64(segment.iterations);
@@ -139,13 +128,71 @@ void KernelEmitter::emit_level(const NestPlan& plan, size_t level, const TaskRan
     counted_loop(begin, end, {}, [&](Value* tile, const Values&) {
       Scope scope(*this);
       bind_segment(loop, segment, tile);
-      if (plan.pack && plan.pack->level == level) pack_panel(*plan.pack);
-      emit_level(plan, level + 1, range, builder_.CreateAdd(tile, i64(task)));
-      if (plan.pack && plan.pack->level == level) packed_ = {};
+      Value* number = builder_.CreateAdd(tile, i64(task));
+      if (groups) {
+        Value* in_group = low ? builder_.CreateSub(number, low) : number;
+        partials_.tile = builder_.CreateAdd(builder_.CreateMul(outer_tile, i64(plan.block->group[level])), in_group);
+      }
+      bool packs = plan.pack && plan.pack->level == level;
+      if (packs) pack_panel(*plan.pack);
+      emit_level(plan, level + 1, range, groups, number);
+      if (packs) packed_ = {};
       return Values{};
     });
     task += segment.iterations;
   }
+  partials_.tile = outer_tile;
+}
+
+// --- long sums in blocks ---
+
+void KernelEmitter::emit_groups(const NestPlan& plan, const TaskRange* range, Value* outer_task,
+                                std::vector<TileRange>& groups) {
+  size_t level = groups.size();
+  if (level == plan.loops.size()) {
+    emit_blocks(plan, groups);
+    return;
+  }
+  auto [low, high] = share_of(range, level, outer_task);
+  counted_loop(low ? low : i64(0), low ? high : i64(plan.tasks(level)), {}, [&](Value* group, const Values&) {
+    TileRange tiles;
+    if (plan.tasks(level) > 1) {
+      tiles.low = builder_.CreateMul(group, i64(plan.block->group[level]));
+      tiles.high = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin,
+                                                  builder_.CreateAdd(tiles.low, i64(plan.block->group[level])),
+                                                  i64(plan.loops[level].tasks()));
+    }
+    groups.push_back(tiles);
+    emit_groups(plan, range, group, groups);
+    groups.pop_back();
+    return Values{};
+  });
+}
+
+// All tiles of the group block by block, then once more for what follows the sum.
+void KernelEmitter::emit_blocks(const NestPlan& plan, const std::vector<TileRange>& groups) {
+  const BlockPlan& block = *plan.block;
+  int64_t extent = kernel_.variables[block.loop->variables[0]].extent;
+  partials_ = {};
+  partials_.loop = block.loop;
+  partials_.results = block.results;
+  partials_.bytes = block.result_bytes;
+  int64_t bytes = block.tiles * block.results * block.result_bytes;
+  llvm::IRBuilder<> entry(&function_->getEntryBlock(), function_->getEntryBlock().begin());
+  partials_.memory = entry.CreateAlloca(entry.getInt8Ty(), i64(bytes));
+  partials_.memory->setAlignment(llvm::Align(64));
+  partials_.tile = i64(0);
+  builder_.CreateMemSet(partials_.memory, builder_.getInt8(0), static_cast<uint64_t>(bytes), llvm::Align(64));
+  counted_loop(i64(0), i64((extent + block.size - 1) / block.size), {}, [&](Value* number, const Values&) {
+    partials_.begin = builder_.CreateMul(number, i64(block.size));
+    partials_.end = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin,
+                                                   builder_.CreateAdd(partials_.begin, i64(block.size)), i64(extent));
+    emit_level(plan, 0, nullptr, &groups, nullptr);
+    return Values{};
+  });
+  partials_.begin = partials_.end = nullptr;
+  emit_level(plan, 0, nullptr, &groups, nullptr);
+  partials_ = {};
 }
 
 }  // namespace tarn

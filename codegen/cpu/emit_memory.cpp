@@ -144,21 +144,6 @@ llvm::Value* KernelEmitter::gather(Value* pointer, Value* offsets, Value* mask, 
   return tag(builder_.CreateMaskedGather(type, pointers, align, mask, llvm::Constant::getNullValue(type)), access);
 }
 
-llvm::Value* KernelEmitter::load_packed(const Point& point) {
-  auto vector = static_cast<size_t>(vector_dimension());
-  DType dtype = kernel_.scalars[packed_.operand];
-  int lanes = dimensions_[vector].lanes;
-  int64_t step = lanes * dtype_bytes(dtype);
-  int64_t row = step * dimensions_[vector].copies;
-  const Index& depth = bindings_[packed_.depth].index;
-  Value* pointer = packed_.pointer;
-  if (depth.dynamic) {
-    pointer = builder_.CreateGEP(builder_.getInt8Ty(), pointer, builder_.CreateMul(depth.dynamic, i64(row)));
-  }
-  pointer = builder_.CreateGEP(builder_.getInt8Ty(), pointer, i64(depth.constant * row + point[vector] * step));
-  return builder_.CreateAlignedLoad(code_.memory_type(dtype, lanes), pointer, llvm::Align(static_cast<uint64_t>(step)));
-}
-
 llvm::Value* KernelEmitter::load_transposed(const Load& load, const FlatAddress& flat, const Point& point) {
   auto vector = static_cast<size_t>(vector_dimension());
   const TileDimension& columns = dimensions_[vector];
@@ -181,20 +166,7 @@ llvm::Value* KernelEmitter::load_transposed(const Load& load, const FlatAddress&
                                                    llvm::Align(static_cast<uint64_t>(address.alignment))),
                         load.access));
   }
-  // Interleaving the halves of the list log2(lanes) times transposes the block.
-  std::vector<int> low, high;
-  for (int lane = 0; lane < lanes / 2; ++lane) {
-    low.insert(low.end(), {lane, lanes + lane});
-    high.insert(high.end(), {lanes / 2 + lane, lanes + lanes / 2 + lane});
-  }
-  for (int stage = 1; stage < lanes; stage *= 2) {
-    Values next;
-    for (size_t i = 0; i < block.size() / 2; ++i) {
-      next.push_back(builder_.CreateShuffleVector(block[i], block[i + block.size() / 2], low));
-      next.push_back(builder_.CreateShuffleVector(block[i], block[i + block.size() / 2], high));
-    }
-    block = std::move(next);
-  }
+  block = transposed(std::move(block));
   for (int row = 0; row < lanes; ++row) {
     Point place = first;
     place[rows] = row;

@@ -25,10 +25,33 @@ void KernelEmitter::emit_reduce(const ReduceLoop& loop) {
     }
     return;
   }
+  Reduction reduction = start_reduction(loop);
+  Values sums;
+  if (partials_.loop == &loop) {
+    auto* type = as_vector(code_.identity(loop.kind, reduction.dtype), reduction.lanes)->getType();
+    for (size_t r = 0; r < reduction.results.size(); ++r) {
+      sums.push_back(builder_.CreateAlignedLoad(type, partial_place(reduction, r),
+                                                llvm::Align(static_cast<uint64_t>(partials_.bytes))));
+    }
+  } else {
+    sums = run_reduction(reduction);
+    if (loop.kind != ReduceKind::ArgMax) sums = joined(reduction, sums);
+  }
+  for (size_t r = 0; r < reduction.results.size(); ++r) {
+    bool is_index = loop.kind == ReduceKind::ArgMax;
+    remember(loop.result, reduction.results[r],
+             is_index ? finish_arg_max(reduction, sums, r) : finish(reduction, sums[r]));
+  }
+}
+
+KernelEmitter::Reduction KernelEmitter::start_reduction(const ReduceLoop& loop) {
   Reduction reduction;
   reduction.loop = &loop;
   reduction.results = points(&facts_.depends[loop.result]);
-  reduction.plan = planner_.reduce(loop, vector_dimension() >= 0, static_cast<int64_t>(reduction.results.size()));
+  auto results = static_cast<int64_t>(reduction.results.size());
+  // A sum in blocks keeps its outermost variable serial: no several chains over it.
+  if (partials_.loop == &loop) results = std::max(results, kManyResults);
+  reduction.plan = planner_.reduce(loop, vector_dimension() >= 0, results);
   reduction.dtype = kernel_.scalars[loop.yield];
   reduction.product = product_of(loop);
   reduction.copies = 1;
@@ -36,7 +59,6 @@ void KernelEmitter::emit_reduce(const ReduceLoop& loop) {
   int vector = vector_dimension();
   if (vector >= 0 && facts_.depends[loop.result][dimensions_[static_cast<size_t>(vector)].variable]) {
     reduction.lanes = dimensions_[static_cast<size_t>(vector)].lanes;
-    order_results(reduction, static_cast<size_t>(vector));
   }
   if (reduction.plan.inner) {
     for (const Segment& segment : reduction.plan.inner->segments) {
@@ -44,6 +66,12 @@ void KernelEmitter::emit_reduce(const ReduceLoop& loop) {
     }
     if (reduction.plan.inner->lanes > 1) reduction.lanes = reduction.plan.inner->lanes;
   }
+  order_results(reduction);
+  return reduction;
+}
+
+KernelEmitter::Values KernelEmitter::run_reduction(const Reduction& reduction) {
+  const ReduceLoop& loop = *reduction.loop;
   std::vector<ScalarIndex> roots = {loop.yield};
   hoist(loop.body, roots, false);
   size_t count = reduction.results.size() * static_cast<size_t>(reduction.copies);
@@ -52,23 +80,53 @@ void KernelEmitter::emit_reduce(const ReduceLoop& loop) {
     Value* none = builder_.getInt32(static_cast<uint32_t>(std::numeric_limits<int32_t>::max()));
     sums.insert(sums.end(), count, as_vector(none, reduction.lanes));
   }
-  sums = reduce_level(reduction, 0, sums);
-  for (size_t r = 0; r < reduction.results.size(); ++r) {
-    remember(loop.result, reduction.results[r], finish(reduction, sums, r));
+  return reduce_level(reduction, 0, sums);
+}
+
+llvm::Value* KernelEmitter::partial_place(const Reduction&, size_t result) {
+  Value* tile = builder_.CreateMul(partials_.tile, i64(partials_.results * partials_.bytes));
+  Value* place = builder_.CreateGEP(builder_.getInt8Ty(), partials_.memory, tile);
+  return builder_.CreateGEP(builder_.getInt8Ty(), place, i64(static_cast<int64_t>(result) * partials_.bytes));
+}
+
+// Adds this block's sums of one tile to its partial sums.
+void KernelEmitter::add_to_partials(const ReduceLoop& loop) {
+  Scope scope(*this);
+  Reduction reduction = start_reduction(loop);
+  Values sums = joined(reduction, run_reduction(reduction));
+  llvm::Align align(static_cast<uint64_t>(partials_.bytes));
+  for (size_t r = 0; r < sums.size(); ++r) {
+    Value* place = partial_place(reduction, r);
+    Value* before = builder_.CreateAlignedLoad(sums[r]->getType(), place, align);
+    builder_.CreateAlignedStore(code_.combine(loop.kind, before, sums[r], reduction.dtype), place, align);
   }
 }
 
-// Row by row all vectors stay in registers, vector by vector all splat rows do: the order that needs fewer.  Where an
-// instruction splats its operand from memory, rows need none.
-void KernelEmitter::order_results(Reduction& reduction, size_t vector) const {
-  size_t vectors = static_cast<size_t>(dimensions_[vector].copies);
-  size_t rows = reduction.results.size() / vectors;
-  bool by_vector = !target_.has_broadcast_operand && rows < vectors;
+// One of a product's operands stays in registers while the other passes by: the one that needs fewer.  Where an
+// instruction splats its operand from memory, splat operands need none.
+void KernelEmitter::order_results(Reduction& reduction) const {
+  if (!reduction.product) return;
+  auto vector = static_cast<size_t>(vector_dimension());
+  bool has_vector = vector_dimension() >= 0;
+  auto depends = [&](int operand, size_t d) {
+    return facts_.depends[reduction.product->operands[static_cast<size_t>(operand)]][dimensions_[d].variable];
+  };
+  int copies[2] = {1, 1};
+  for (size_t d = 0; d < dimensions_.size(); ++d) {
+    for (int operand : {0, 1}) copies[operand] *= depends(operand, d) ? dimensions_[d].copies : 1;
+  }
+  int held = copies[0] < copies[1] ? 0 : 1;
+  if (has_vector && target_.has_broadcast_operand && depends(0, vector) != depends(1, vector)) {
+    held = depends(0, vector) ? 0 : 1;
+  }
   std::stable_sort(reduction.results.begin(), reduction.results.end(), [&](const Point& a, const Point& b) {
-    if (by_vector) return a[vector] < b[vector];
-    Point row_a = a, row_b = b;
-    row_a[vector] = row_b[vector] = 0;
-    return row_a < row_b;
+    Point streamed_a{}, streamed_b{};
+    for (size_t d = 0; d < dimensions_.size(); ++d) {
+      if (depends(held, d) && !depends(1 - held, d)) continue;
+      streamed_a[d] = a[d];
+      streamed_b[d] = b[d];
+    }
+    return streamed_a < streamed_b;
   });
 }
 
@@ -81,12 +139,17 @@ KernelEmitter::Values KernelEmitter::reduce_level(const Reduction& reduction, si
   VariableIndex variable = plan.serial[level];
   int64_t extent = kernel_.variables[variable].extent;
   bool is_innermost = level + 1 == plan.serial.size() && !plan.inner;
-  int64_t unroll = is_innermost ? std::min<int64_t>(plan.unroll, std::max<int64_t>(extent, 1)) : 1;
+  bool is_block = partials_.begin && partials_.loop == reduction.loop && level == 0;
+  int64_t unroll = is_innermost && !is_block ? std::min<int64_t>(plan.unroll, std::max<int64_t>(extent, 1)) : 1;
   auto body = [&](Index index, const Values& carried) {
     Scope scope(*this);
     bind_serial(variable, index);
     return reduce_level(reduction, level + 1, carried);
   };
+  if (is_block) {
+    auto step = [&](Value* i, const Values& carried) { return body({i, 0, 1}, carried); };
+    return counted_loop(partials_.begin, partials_.end, sums, step, true);
+  }
   Values result = counted_loop(i64(0), i64(extent / unroll), sums, [&](Value* i, const Values& carried) {
     Values inside = carried;
     Index index{nullptr, 0, 1};
@@ -118,12 +181,25 @@ KernelEmitter::Values KernelEmitter::reduce_inner(const Reduction& reduction, co
   return result;
 }
 
+// True where lanes of `variable` beyond the last are zero without a mask: they are loaded as zero.
+bool KernelEmitter::is_zero_outside(ScalarIndex scalar, VariableIndex variable) const {
+  if (!facts_.depends[scalar][variable]) return false;
+  const Statement* definition = facts_.definition[scalar];
+  if (std::holds_alternative<Load>(definition->node)) return true;
+  const Compute* compute = std::get_if<Compute>(&definition->node);
+  if (!compute || (compute->op != ScalarOp::Mul && compute->op != ScalarOp::Cast)) return false;
+  return std::all_of(compute->operands.begin(), compute->operands.end(),
+                     [&](ScalarIndex operand) { return is_zero_outside(operand, variable); });
+}
+
 // Adds the body's yield at every point to the accumulators.
 KernelEmitter::Values KernelEmitter::reduce_step(const Reduction& reduction, Values sums, bool has_inner) {
   emit_block(reduction.loop->body);
   const Binding* inner = has_inner ? &bindings_[reduction.plan.inner->variable] : nullptr;
   bool is_tiled = inner && inner->kind == Binding::Tiled;
   int copies = is_tiled ? dimensions_[inner->dimension].copies : 1;
+  bool needs_mask = reduction.loop->kind != ReduceKind::Sum ||
+                    (has_inner && !is_zero_outside(reduction.loop->yield, reduction.plan.inner->variable));
   size_t count = reduction.results.size() * static_cast<size_t>(reduction.copies);
   for (size_t r = 0; r < reduction.results.size(); ++r) {
     for (int copy = 0; copy < copies; ++copy) {
@@ -136,7 +212,7 @@ KernelEmitter::Values KernelEmitter::reduce_step(const Reduction& reduction, Val
         continue;
       }
       Value* sum = combined(reduction, sums[slot], point);
-      sums[slot] = mask ? builder_.CreateSelect(mask, sum, sums[slot]) : sum;
+      sums[slot] = mask && needs_mask ? builder_.CreateSelect(mask, sum, sums[slot]) : sum;
     }
   }
   return sums;
@@ -180,24 +256,31 @@ llvm::Value* part_of(llvm::IRBuilder<>& builder, llvm::Value* vector, int first,
 
 }  // namespace
 
-// Neighbouring accumulators first, then halves of the vector.
-llvm::Value* KernelEmitter::finish(const Reduction& reduction, const Values& sums, size_t result) {
-  if (reduction.loop->kind == ReduceKind::ArgMax) return finish_arg_max(reduction, sums, result);
-  auto first = sums.begin() + static_cast<std::ptrdiff_t>(result) * reduction.copies;
-  Values parts(first, first + reduction.copies);
-  ReduceKind kind = reduction.loop->kind;
-  while (parts.size() > 1) {
-    Values pairs;
-    for (size_t i = 0; i + 1 < parts.size(); i += 2) {
-      pairs.push_back(code_.combine(kind, parts[i], parts[i + 1], reduction.dtype));
+// The accumulators of each result added up, neighbours first.
+KernelEmitter::Values KernelEmitter::joined(const Reduction& reduction, const Values& sums) {
+  Values result;
+  for (size_t r = 0; r < reduction.results.size(); ++r) {
+    auto first = sums.begin() + static_cast<std::ptrdiff_t>(r) * reduction.copies;
+    Values parts(first, first + reduction.copies);
+    while (parts.size() > 1) {
+      Values pairs;
+      for (size_t i = 0; i + 1 < parts.size(); i += 2) {
+        pairs.push_back(code_.combine(reduction.loop->kind, parts[i], parts[i + 1], reduction.dtype));
+      }
+      if (parts.size() % 2 == 1) pairs.push_back(parts.back());
+      parts = std::move(pairs);
     }
-    if (parts.size() % 2 == 1) pairs.push_back(parts.back());
-    parts = std::move(pairs);
+    result.push_back(parts[0]);
   }
-  Value* sum = parts[0];
+  return result;
+}
+
+// The lanes of one result added up, halves of the vector first.
+llvm::Value* KernelEmitter::finish(const Reduction& reduction, Value* sum) {
   if (!reduction.plan.inner || reduction.plan.inner->lanes == 1) return sum;
   for (int half = reduction.lanes / 2; half >= 1; half /= 2) {
-    sum = code_.combine(kind, part_of(builder_, sum, 0, half), part_of(builder_, sum, half, half), reduction.dtype);
+    sum = code_.combine(reduction.loop->kind, part_of(builder_, sum, 0, half), part_of(builder_, sum, half, half),
+                        reduction.dtype);
   }
   return sum;
 }

@@ -99,11 +99,14 @@ KernelCode KernelEmitter::run(const std::string& name) {
   KernelCode result;
   if (domain) plan = planner_.nest(*domain, false);
   if (domain && plan.cycles > parallel_cycles_ && !plan.loops.empty()) {
-    result.tasks = plan.loops[0].tasks();
+    size_t level = 0;
+    while (level + 1 < plan.loops.size() && plan.tasks(level) == 1) ++level;
+    result.tasks = plan.tasks(level);
+    range.first_level = level;
     range.levels = 1;
-    if (result.tasks < kOuterTasks && plan.loops.size() > 1) {
+    if (result.tasks < kOuterTasks && level + 1 < plan.loops.size()) {
       range.levels = 2;
-      range.inner_tasks = plan.loops[1].tasks();
+      range.inner_tasks = plan.tasks(level + 1);
       result.tasks *= range.inner_tasks;
     }
     if (result.tasks < 2) result.tasks = 0;
@@ -265,7 +268,7 @@ llvm::Value* KernelEmitter::compute(ScalarIndex scalar, const Point& point) {
   DType dtype = kernel_.scalars[scalar];
   if (const Constant* node = std::get_if<Constant>(&definition->node)) return code_.constant(node->value, dtype);
   if (const ReadIndex* node = std::get_if<ReadIndex>(&definition->node)) return read_index(node->variable, point);
-  if (packed_.pointer && packed_.operand == scalar) return load_packed(point);
+  if (packed_.operand == scalar) return load_packed(point);
   if (const Load* node = std::get_if<Load>(&definition->node)) return emit_load(*node, point);
   const Compute* node = std::get_if<Compute>(&definition->node);
   TARN_CHECK(node, "scalar %{} of @{} is used before its reduction", scalar, kernel_.name);

@@ -74,6 +74,7 @@ class KernelEmitter {
   struct TaskRange {
     Value* begin = nullptr;
     Value* end = nullptr;
+    size_t first_level = 0;  // loops before it have one tile
     int levels = 0;
     int64_t inner_tasks = 1;  // of the second loop
     Value* first_outer = nullptr;
@@ -104,10 +105,20 @@ class KernelEmitter {
 
   // emit_loops.cpp
   using LoopBody = std::function<Values(Value* index, const Values& carried)>;
-  Values counted_loop(Value* begin, Value* end, const Values& carried, const LoopBody& body);
+  // `is_nonempty`: the loop runs once at least, though its bounds are not constant.
+  Values counted_loop(Value* begin, Value* end, const Values& carried, const LoopBody& body, bool is_nonempty = false);
+  // Tiles low..high-1 of one loop; null: all of them.
+  struct TileRange {
+    Value* low = nullptr;
+    Value* high = nullptr;
+  };
   void emit_nest(const NestPlan& plan, const TaskRange* range);
-  void emit_level(const NestPlan& plan, size_t level, const TaskRange* range, Value* outer_task);
-  void pack_panel(const PackPlan& plan);
+  TileRange share_of(const TaskRange* range, size_t level, Value* outer_task);
+  // `groups`: of a nest in blocks, the tiles of the current group; `range`: of any other nest.
+  void emit_level(const NestPlan& plan, size_t level, const TaskRange* range, const std::vector<TileRange>* groups,
+                  Value* outer_task);
+  void emit_groups(const NestPlan& plan, const TaskRange* range, Value* outer_task, std::vector<TileRange>& groups);
+  void emit_blocks(const NestPlan& plan, const std::vector<TileRange>& groups);
   void bind_serial(VariableIndex variable, Index index);
   void bind_tile(const LoopPlan& loop, const Segment& segment, Index base);
   void bind_segment(const LoopPlan& loop, const Segment& segment, Value* tile);
@@ -124,15 +135,29 @@ class KernelEmitter {
     const Compute* product;  // the yield, where it is a product that only this reduction reads
   };
   void emit_reduce(const ReduceLoop& loop);
-  void order_results(Reduction& reduction, size_t vector) const;
+  Reduction start_reduction(const ReduceLoop& loop);
+  Values run_reduction(const Reduction& reduction);
+  Value* partial_place(const Reduction& reduction, size_t result);
+  void add_to_partials(const ReduceLoop& loop);
+  Values joined(const Reduction& reduction, const Values& sums);
+  void order_results(Reduction& reduction) const;
   Values reduce_level(const Reduction& reduction, size_t level, const Values& sums);
   Values reduce_inner(const Reduction& reduction, const Values& sums);
   Values reduce_step(const Reduction& reduction, Values sums, bool has_inner);
+  bool is_zero_outside(ScalarIndex scalar, VariableIndex variable) const;
   Value* combined(const Reduction& reduction, Value* sum, const Point& point);
   void arg_max_step(const Reduction& reduction, Values& sums, size_t slot, size_t count, const Point& point);
-  Value* finish(const Reduction& reduction, const Values& sums, size_t result);
+  Value* finish(const Reduction& reduction, Value* sum);
   Value* finish_arg_max(const Reduction& reduction, const Values& sums, size_t result);
   const Compute* product_of(const ReduceLoop& loop) const;
+
+  // emit_pack.cpp
+  void pack_panel(const PackPlan& plan);
+  void pack_copy(const PackPlan& plan, const Load& load, const Point& point, size_t copy, size_t copies);
+  Value* load_packed(const Point& point);
+  Value* panel_place(Value* depth, int64_t row_bytes, int64_t offset);
+  Values transposed(Values block);
+  llvm::Function* transposer(DType dtype, int lanes, bool is_part);
 
   // emit_memory.cpp
   struct Address {
@@ -144,7 +169,6 @@ class KernelEmitter {
   Address simple_address(const Access& access, const FlatAddress& flat, const Point& point);
   // Fills `point` and all other rows of a block of lanes by lanes elements; null where the block is not whole.
   Value* load_transposed(const Load& load, const FlatAddress& flat, const Point& point);
-  Value* load_packed(const Point& point);
   Value* load_guarded(const Load& load, const Point& point);
   Value* gather(Value* pointer, Value* offsets, Value* mask, DType dtype, int lanes, const Access& access);
   Value* lane_offsets(int64_t stride, int lanes);
@@ -177,14 +201,23 @@ class KernelEmitter {
   std::vector<ScalarIndex> pending_loads_;  // met, from overwritten memory, maybe not done yet
   std::vector<int> use_counts_;             // of each scalar
 
-  // The panel that is packed now; pointer null for none.
+  // The panel that is packed now; operand none: nothing is.
   struct PackedPanel {
-    ScalarIndex operand = 0;
-    VariableIndex depth = 0;
-    Value* pointer = nullptr;  // element [depth][copy][lane]
+    std::optional<ScalarIndex> operand;
+    std::vector<VariableIndex> depth;
   };
   PackedPanel packed_;
-  llvm::AllocaInst* panel_ = nullptr;  // where panels of this nest are packed
+  llvm::AllocaInst* panel_ = nullptr;  // of this nest: element [depth][copy][lane]
+
+  // The sum that is cut into blocks now: element [tile of the group][result][lane].
+  struct PartialSums {
+    const ReduceLoop* loop = nullptr;
+    Value *begin = nullptr, *end = nullptr;  // of the outermost variable, in this block; null: all blocks are done
+    llvm::AllocaInst* memory = nullptr;
+    int64_t results = 0, bytes = 0;  // in one tile; of one result
+    Value* tile = nullptr;           // number in the group
+  };
+  PartialSums partials_;
 
   std::vector<Value*> moved_;            // of each buffer: the arena, moved by the iterations; null outside loops
   std::vector<int64_t> moved_multiple_;  // of each buffer: bytes by which that is aligned

@@ -6,6 +6,7 @@
 // copies, so a matrix product in a tile of R rows by V vectors loads R scalars and V vectors for R*V multiply-adds.
 #pragma once
 
+#include <cmath>
 #include <optional>
 #include <vector>
 
@@ -30,13 +31,24 @@ struct LoopPlan {
   int64_t tasks() const;  // tiles over all segments
 };
 
-// An operand of a product that is copied, for each tile of columns, to where it is contiguous: all row tiles then read
-// the copy.
+// An operand of a product that is copied to where the vectors of one tile are contiguous, for all steps of the
+// reduction; the tiles of all loops inside `level` then read the copy.
 struct PackPlan {
   ScalarIndex operand = 0;
-  VariableIndex depth = 0;  // of the reduction
-  size_t level = 0;         // the loop over columns
-  int64_t bytes = 0;        // of the largest copy
+  std::vector<VariableIndex> depth;  // the reduction's variables
+  size_t level = 0;                  // the innermost loop that the operand depends on
+  int64_t bytes = 0;                 // of the largest copy
+};
+
+// A long sum cut into blocks of its outermost variable, so that what one block reads stays in the level-2 cache.  For
+// a group of tiles at a time, partial sums lie in memory: each tile adds its sum over the block to them.
+struct BlockPlan {
+  const ReduceLoop* loop = nullptr;
+  int64_t size = 0;            // iterations of the outermost variable in one block
+  std::vector<int64_t> group;  // tiles of each loop of the nest that are one group
+  int64_t tiles = 0;           // in a whole group
+  int64_t results = 0;         // in the largest tile
+  int64_t result_bytes = 0;    // of the vector that holds one partial sum
 };
 
 // A perfect nest of `for` loops, outermost first in the order chosen.
@@ -45,7 +57,14 @@ struct NestPlan {
   const Block* body = nullptr;
   double cycles = 0;
   std::optional<PackPlan> pack;
+  std::optional<BlockPlan> block;
+
+  // What one loop shares out among the threads: its groups, or its tiles.
+  int64_t tasks(size_t level) const;
 };
+
+// Results side by side from which latency is hidden without several accumulators for each.
+constexpr int64_t kManyResults = 8;
 
 struct ReducePlan {
   std::vector<VariableIndex> serial;  // outermost first
@@ -69,6 +88,8 @@ class Planner {
   double cycles(const Block& block) const { return block_cycles(block, {}); }
 
  private:
+  friend class TileSearch;
+  friend class LoopOrder;
   struct Lanes {  // the vector variable, or lanes == 1
     VariableIndex variable = 0;
     int lanes = 1;
@@ -77,10 +98,12 @@ class Planner {
     std::vector<VariableIndex> variables;
     const Block* body;
   };
-  struct Reuse {  // how a reduction over tiles reuses what it loads
-    std::optional<VariableIndex> rows;
-    double depth = 1;  // iterations of the reduction
-    int reductions = 0;
+  // How many copies of each variable of a nest are in flight.
+  struct Tile {
+    Lanes vector;             // lanes == 1: the reductions fill the lanes, if anything
+    std::vector<int> copies;  // of nest.variables; of the vector variable, in vectors
+    std::optional<ScalarIndex> packed;
+    double cycles = HUGE_VAL;  // of the whole nest
   };
 
   Nest collect_nest(const ForLoop& loop) const;
@@ -98,13 +121,9 @@ class Planner {
   double for_cycles(const ForLoop& loop, const Lanes& lanes) const;
   std::optional<VariableIndex> choose_vector(const Nest& nest, double* best) const;
   std::optional<VariableIndex> choose_vector(const ReduceLoop& loop, double* best) const;
-  Reuse find_reuse(const Nest& nest, VariableIndex columns) const;
-  bool is_reused(const Block& block, VariableIndex rows, VariableIndex columns, Reuse& reuse, double depth) const;
-  void tile_product(NestPlan& plan, const Nest& nest, VariableIndex columns, const Reuse& reuse) const;
-  std::optional<PackPlan> choose_pack(const NestPlan& plan, const Nest& nest, const LoopPlan& columns,
-                                      const LoopPlan& rows) const;
+  Tile choose_tile(const Nest& nest) const;
+  void tile_reductions(NestPlan& plan, const Nest& nest) const;
   std::optional<VariableIndex> transposed_rows(const Nest& nest, VariableIndex columns) const;
-  void tile_dots(NestPlan& plan, const Nest& nest) const;
   void tile_columns(NestPlan& plan, const Nest& nest, VariableIndex columns) const;
 
   const Kernel& kernel_;

@@ -14,6 +14,8 @@ constexpr double kDivision = 5;      // of one vector; sqrt alike
 constexpr double kHorizontal = 10;   // combining the lanes of one vector
 constexpr double kGatherLane = 1.0;
 constexpr double kScatterLane = 1.5;
+constexpr double kFarLane = 6;  // of a scatter to lines that share a cache set
+constexpr int64_t kFarBytes = 1024;
 
 bool calls_library(ScalarOp op, DType dtype) {
   switch (op) {
@@ -74,6 +76,8 @@ double Planner::access_cycles(const Access& access, const Lanes& lanes, bool is_
     double registers = static_cast<double>(lanes.lanes * bytes) / static_cast<double>(target_.vector_bytes);
     return guard + std::max(1.0, registers) * (is_store ? 1 : 0.5);
   }
+  int64_t stride = divides ? 1 : flat_address(kernel_, access).stride(lanes.variable) * bytes;
+  if (is_store && std::abs(stride) >= kFarBytes) return guard + 2 + lanes.lanes * kFarLane;
   return guard + 2 + lanes.lanes * (is_store ? kScatterLane : target_.has_gather ? kGatherLane : 1.5 * kGatherLane);
 }
 
