@@ -165,7 +165,7 @@ class LayoutRewriter {
   ValueId stored_operand(const Op& op, ValueId operand) {
     if (!can_leave_range(op)) return operand;
     for (const Op& made : to_.ops) {
-      bool is_free = std::holds_alternative<View>(made.def->body) ||
+      bool is_free = (std::holds_alternative<View>(made.def->body) && view_map(to_, made)) ||
                      (std::holds_alternative<Generate>(made.def->body) && made.operands.empty());
       if (made.result() != operand || !is_free) continue;
       ++changed_;

@@ -7,7 +7,7 @@
 //       asks for no limits.  Windows of it are not.
 //       (3) The operand of any other such view is made a value in memory.
 //       (4) A result that is an argument of another name gets a value of its own.
-//       (4) Each initial carry of a scan and each result of its body is a value of its own, so that the loop can store
+//       (5) Each initial carry of a scan and each result of its body is a value of its own, so that the loop can store
 //       carries over carries.
 // Why here: before fuse, which folds other views into the kernels that read them.
 // Before: %d = contract %g, %w, spec="bn,kn->bk"

@@ -18,6 +18,7 @@
 #include "passes/layout.h"
 #include "passes/plan_memory.h"
 #include "passes/simplify.h"
+#include "passes/sink_merges.h"
 #include "passes/sink_views.h"
 
 namespace tarn {
@@ -28,6 +29,7 @@ static constexpr PipelineStep kPipeline[] = {
     {&pass_cse, 1, "and constants, slopes and forward values anew for each op"},
     {&pass_dce, 0, "metrics that the entry point does not return, gradients that nothing reads"},
     {&pass_sink_views, 1, "gradients of windows, when all of their readers are known"},
+    {&pass_sink_merges, 1, "gradients of pooling and of heads, which layout and fuse then see as one"},
     {&pass_cse, 1, "forward and backward products read the same padded tensors"},
     {&pass_dce, 1, "views that moved"},
     {&pass_layout, 0, "operands as kernels read them, before their readers are chosen"},

@@ -96,7 +96,7 @@ bool check_passes(uint64_t seed, const std::vector<std::string>& passes) {
 }  // namespace
 
 TEST_CASE("each pass keeps the meaning of random graphs") {
-  for (const char* pass : {"simplify", "cse", "dce", "sink_views", "layout", "fuse"}) {
+  for (const char* pass : {"simplify", "cse", "dce", "sink_views", "sink_merges", "layout", "fuse"}) {
     CAPTURE(pass);
     uint64_t unstable = 0;
     for (uint64_t seed = 1; seed <= graph_count(); ++seed) {
@@ -167,7 +167,7 @@ TEST_CASE("what passes print parses back to the same text") {
   for (uint64_t seed = 1; seed <= graph_count(); ++seed) {
     CAPTURE(seed);
     Module module = graph_with_gradients(seed);
-    REQUIRE(run_pipeline(module, {.passes = {"simplify", "cse", "dce", "sink_views", "layout", "fuse"}}).ok());
+    REQUIRE(run_pipeline(module, {.passes = {"simplify", "cse", "dce", "sink_views", "sink_merges", "layout", "fuse"}}).ok());
     SourceManager sources;
     DiagnosticSink sink;
     std::string text = print(module);
