@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "driver/explain_uses.h"
 #include "ir/op_def.h"
 #include "ir/scan.h"
 #include "passes/memory_plan.h"
@@ -62,24 +63,6 @@ std::string with_unit(double value, std::string_view unit) {
                      : fmt::format("{:.3g} {}{}", value, kPrefixes[prefix], unit);
 }
 
-// Where a stored value goes, which is why it is stored.
-std::string readers_of(const Func& func, ValueId value) {
-  for (const FuncResult& result : func.results) {
-    if (result.value == value) return fmt::format("result `{}`", result.name);
-  }
-  std::vector<std::string> readers;
-  for (const Op& op : func.ops) {
-    if (std::find(op.operands.begin(), op.operands.end(), value) == op.operands.end()) continue;
-    if (std::holds_alternative<View>(op.def->body))
-      readers.push_back(readers_of(func, op.result()));
-    else if (is_scan(op))
-      readers.push_back("loop " + ScanParts(op).body);
-    else
-      readers.push_back(attr_string(op.attrs, "callee").substr(func.name.size() + 1));
-  }
-  return readers.empty() ? "nothing" : fmt::format("read by {}", fmt::join(readers, ", "));
-}
-
 void explain_call(std::string& out, const Module& module, const Func& func, const Op& op, const KernelCall& call,
                   size_t number, const ExplainOptions& options) {
   const Func& kernel = *module.find(attr_string(op.attrs, "callee"));
@@ -100,7 +83,7 @@ void explain_call(std::string& out, const Module& module, const Func& func, cons
   for (size_t r = 0; r < op.results.size(); ++r) {
     out += fmt::format("     stores  {:<24} {:<14} at {}, {}\n", func.name_of(op.results[r]),
                        func.type(op.results[r]).text(), call.buffer_offsets[op.operands.size() + r],
-                       readers_of(func, op.results[r]));
+                       uses_of(module, func, op.results[r]));
   }
   std::string lines = source_lines(kernel);
   if (!lines.empty()) out += fmt::format("     from    {}\n", lines);
@@ -144,6 +127,21 @@ void explain_entry(std::string& out, const Module& module, const ProgramEntry& e
   }
 }
 
+constexpr std::string_view kLegend = R"(
+A value is stored for what needs all of it: (product) and (sum over ..) read each element for many results; (gather) and
+(scatter_add) read at loaded indices; (pad) and the like read past its ends; (other loops): the kernels have no loops in
+common; (later): a kernel between the two must end first.  Whatever else a kernel makes stays in registers.
+)";
+
+// The training step is what one asks about; what sets it up comes last.
+std::vector<const ProgramEntry*> by_interest(const Program& program) {
+  std::vector<const ProgramEntry*> entries;
+  for (const ProgramEntry& entry : program.entries) entries.push_back(&entry);
+  std::stable_partition(entries.begin(), entries.end(),
+                        [](const ProgramEntry* entry) { return entry->name != "init"; });
+  return entries;
+}
+
 void explain_arena(std::string& out, const Program& program) {
   std::map<Role, std::pair<size_t, uint64_t>> by_role;
   for (const ProgramTensor& tensor : program.tensors) {
@@ -163,10 +161,11 @@ void explain_arena(std::string& out, const Program& program) {
 
 std::string explain(const Module& module, const Program& program, const ExplainOptions& options) {
   std::string out;
-  for (const ProgramEntry& entry : program.entries) {
-    if (options.entry.empty() || options.entry == entry.name) explain_entry(out, module, entry, options);
+  for (const ProgramEntry* entry : by_interest(program)) {
+    if (options.entry.empty() || options.entry == entry->name) explain_entry(out, module, *entry, options);
   }
   explain_arena(out, program);
+  out += kLegend;
   return out;
 }
 
