@@ -6,7 +6,8 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "oracle"))
-from oracle_nets import NETS, ROOT, Context, torch_inputs, torch_optimizer  # noqa: E402,F401
+from oracle_nets import (NETS, ROOT, Context, backward, has_schedule, rate_of, set_rates, torch_inputs,  # noqa: E402,F401
+                         torch_optimizer, torch_parameters, torch_states)
 
 BATCHES = 16  # distinct batches in memory, taken in turn; 16 of MNIST's are 1.6 MB of f32
 LOSS_STEP = 64  # the loss of this step (from 1) is compared between contestants
@@ -33,15 +34,12 @@ def batches(net):
             for step in range(BATCHES)]
 
 
-def rate(net, step):
-    return net.optimizer.rate(step, TOTAL_STEPS)
-
-
 def flops(net):
     """Floating-point operations of the products of one step, forward and backward, as PyTorch counts them."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
-    p = {n: torch.from_numpy(a).requires_grad_() for n, a in net.parameter_arrays().items()}
+    p = torch_parameters(net)
     with FlopCounterMode(display=False) as counter:
-        net.loss(p, torch_inputs(net, net.input_arrays(0), torch.float32), Context()).backward()
+        inputs = torch_inputs(net, net.input_arrays(0), torch.float32)
+        backward(net, net.loss(p, inputs, Context(torch_states(net))), p)
     return counter.get_total_flops()

@@ -20,8 +20,8 @@ def serve(run):
         print(steps, wall, cpu, loss, flush=True)
 
 
-def run_by_step(batches, step, rate):
-    """Takes the batches in turn, over all calls.  step(inputs, rate of this step) -> loss."""
+def run_by_step(batches, step):
+    """Takes the batches in turn, over all calls.  step(inputs, number of the step) -> loss."""
     state = {"next": 0}
 
     def run(count):
@@ -29,7 +29,7 @@ def run_by_step(batches, step, rate):
         for _ in range(count):
             number = state["next"]
             state["next"] += 1
-            loss = step(batches[number % len(batches)], rate(number))
+            loss = step(batches[number % len(batches)], number)
         return count, float(loss)
     return run
 
@@ -43,20 +43,15 @@ def torch_batches(net):
 
 
 def torch_step(net, **form):
-    """The step as people write it: zero_grad, backward, optimizer.step."""
-    import torch
-    p = {n: torch.from_numpy(a).requires_grad_() for n, a in net.parameter_arrays().items()}
-    optimizer, context, limit = nets.torch_optimizer(net, p, **form), nets.Context(), net.optimizer.clip_norm
-    has_schedule = callable(net.optimizer.lr)
+    """The step as people write it: backward, optimizer.step, zero_grad."""
+    p = nets.torch_parameters(net)
+    optimizer, context = nets.torch_optimizer(net, p, **form), nets.Context(nets.torch_states(net))
+    has_schedule = nets.has_schedule(net)
 
-    def step(inputs, rate):
+    def step(inputs, number):
         if has_schedule:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-        loss = net.loss(p, inputs, context)
-        loss.backward()
-        if limit:
-            torch.nn.utils.clip_grad_norm_(p.values(), limit)
+            nets.set_rates(net, optimizer, p, number, nets.TOTAL_STEPS)
+        loss = nets.backward(net, net.loss(p, inputs, context), p)[0]
         optimizer.step()
         optimizer.zero_grad()
         return loss.detach()
@@ -64,42 +59,48 @@ def torch_step(net, **form):
 
 
 def torch_eager(net, **form):
-    return run_by_step(torch_batches(net), torch_step(net, **form), lambda step: nets.rate(net, step))
+    return run_by_step(torch_batches(net), torch_step(net, **form))
 
 
 def torch_compiled(net, **form):
     """torch.compile of the step as written: Dynamo splits it where it has to."""
     import torch
-    if callable(net.optimizer.lr):
+    if nets.has_schedule(net):
         raise nets.Absent("compiles anew for each value of the schedule")
-    return run_by_step(torch_batches(net), torch.compile(torch_step(net, **form)), lambda step: 0)
+    compiled = torch.compile(torch_step(net, **form))
+    return run_by_step(torch_batches(net), lambda inputs, _: compiled(inputs, 0))
 
 
-def torch_update(net, n, p, g, slots, t, lr):
+def torch_update(kind, options, p, g, slots, t, lr):
     """One parameter's update in place, in the operations of torch.optim's own step."""
-    options = net.optimizer.options
-    if net.optimizer.kind == "sgd":
-        slots[0][n].mul_(options.get("momentum", 0)).add_(g)
-        return p[n].sub_(lr * slots[0][n])
+    if kind == "sgd":
+        slots[0].mul_(options.get("momentum", 0)).add_(g)
+        return p.sub_(lr * slots[0])
     b1, b2 = options.get("betas", (0.9, 0.999))
-    decay = options.get("weight_decay", 0)
-    if decay and not (net.optimizer.without_decay and n.endswith(net.optimizer.without_decay)):
-        p[n].mul_(1 - lr * decay)
-    m, v = slots[0][n], slots[1][n]
+    if options.get("weight_decay", 0):
+        p.mul_(1 - lr * options["weight_decay"])
+    m, v = slots
     m.lerp_(g, 1 - b1)
     v.mul_(b2).addcmul_(g, g, value=1 - b2)
-    return p[n].sub_(lr / (1 - b1**t) * m / (v.sqrt() / (1 - b2**t).sqrt() + 1e-8))
+    return p.sub_(lr / (1 - b1**t) * m / (v.sqrt() / (1 - b2**t).sqrt() + 1e-8))
 
 
 def torch_compiled_functional(net, tuned):
-    """Forward, backward and update as one functional graph without a break: the form that suits Inductor best."""
+    """Forward, backward and update as one functional graph without a break: the form that suits Inductor best.
+
+    It keeps no running statistics of batch norm, for torch.func changes nothing in place."""
     import torch
     import torch._inductor.config
+    if net.over:
+        raise nets.Absent("written for one loss only")
     torch._inductor.config.cpp_wrapper = tuned
     torch._inductor.config.max_autotune = tuned
-    p = {n: torch.from_numpy(a) for n, a in net.parameter_arrays().items()}
-    slots = [{n: torch.zeros_like(a) for n, a in p.items()} for _ in range(2)]
-    t, rate, context, limit = torch.zeros(()), torch.zeros(()), nets.Context(), net.optimizer.clip_norm
+    p = {n: leaf.detach() for n, leaf in nets.torch_parameters(net).items()}
+    slots = {n: [torch.zeros_like(a) for _ in range(2)] for n, a in p.items()}
+    options = {n: net.optimizer.options_of(n) for n in p}
+    t, context, limit = torch.zeros(()), nets.Context(), net.optimizer.clip_norm
+    distinct = [known for known, _ in net.optimizer.split(p)]
+    group, rates = {n: distinct.index(options[n]) for n in p}, torch.zeros(len(distinct))
     gradient = torch.func.grad_and_value(lambda p, inputs: net.loss(p, inputs, context))
 
     def step(inputs):
@@ -109,15 +110,16 @@ def torch_compiled_functional(net, tuned):
             total = torch.stack([(g * g).sum() for g in grads.values()]).sum().sqrt()
             grads = {n: g * torch.clamp(limit / (total + 1e-6), max=1) for n, g in grads.items()}
         for n, g in grads.items():
-            torch_update(net, n, p, g, slots, t, rate)
+            torch_update(net.optimizer.kind, options[n], p[n], g, slots[n], t, rates[group[n]])
         return loss
 
-    def one(inputs, lr):
-        rate.fill_(lr)
+    def one(inputs, number):
+        if nets.has_schedule(net) or number == 0:
+            rates.copy_(torch.tensor([nets.rate_of(known, number, nets.TOTAL_STEPS) for known in distinct]))
         return compiled(inputs)
     with torch.no_grad():
         compiled = torch.compile(step, fullgraph=True)
-        run = run_by_step(torch_batches(net), one, lambda step: nets.rate(net, step))
+        run = run_by_step(torch_batches(net), one)
     return lambda count: torch.no_grad()(run)(count)
 
 
@@ -128,8 +130,8 @@ def jax_step(net):
     """step(state, x, y, lr) -> (state, loss); state = (parameters, first slots, second slots, t)."""
     import jax
     import jax.numpy as jnp
-    if net.layers is None:
-        raise nets.Absent("written for chains of dense layers only")
+    if net.layers is None or net.optimizer.groups:
+        raise nets.Absent("written for chains of dense layers, all trained alike")
     activation = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid}[net.activation]
     kind, momentum = net.optimizer.kind, net.optimizer.options.get("momentum", 0)
 
@@ -159,6 +161,10 @@ def jax_step(net):
     return step, (p, zeros[0], zeros[1], jnp.zeros(()))
 
 
+def jax_rate(net, number):
+    return nets.rate_of({"lr": net.optimizer.lr}, number, nets.TOTAL_STEPS)
+
+
 def jax_batches(net):
     """[(x, y)]"""
     import jax.numpy as jnp
@@ -172,10 +178,10 @@ def jax_jit(net):
     step, state = jax_step(net)
     jitted, holder = jax.jit(step, donate_argnums=0), {"state": state}
 
-    def one(inputs, lr):
-        holder["state"], loss = jitted(holder["state"], *inputs, lr)
+    def one(inputs, number):
+        holder["state"], loss = jitted(holder["state"], *inputs, jax_rate(net, number))
         return loss
-    return run_by_step(jax_batches(net), one, lambda step: nets.rate(net, step))
+    return run_by_step(jax_batches(net), one)
 
 
 def jax_scan(net):
@@ -191,7 +197,7 @@ def jax_scan(net):
     def run(count):
         calls, losses = -(-count // len(batches)), None
         for _ in range(calls):
-            lrs = jnp.array([nets.rate(net, holder["done"] + i) for i in range(len(batches))])
+            lrs = jnp.array([jax_rate(net, holder["done"] + i) for i in range(len(batches))])
             holder["state"], losses = jitted(holder["state"], xs, ys, lrs)
             holder["done"] += len(batches)
         return calls * len(batches), float(losses[-1])

@@ -117,9 +117,8 @@ def tarn_command(name, net, tarn, folder):
     entries = [("param", path, array, array.nbytes) for path, array in net.parameter_arrays().items()]
     for spec in net.inputs:
         stacked = np.stack([batch[spec["name"]] for batch in batches])
-        # What PyTorch takes as i64, a data file and Tarn have as bytes.
-        is_bytes = spec["name"] in ("labels", "tokens", "next")
-        stacked = stacked.astype(np.uint8) if is_bytes else stacked
+        # What PyTorch takes as i64, a data file may have as bytes.
+        stacked = stacked.astype(np.uint8) if spec.get("file") == "u8" else stacked
         entries.append(("input", spec["name"], stacked, stacked[0].nbytes))
     with open(data, "wb") as out, open(manifest, "w") as lines:
         for kind, label, array, size in entries:
@@ -220,8 +219,8 @@ def table(net, flops, rows, ceiling):
         if "median" not in row:
             lines.append(f"| {row['name']} | too few valid samples | | | | | {row['valid']}/{row['samples']} | |")
             continue
-        # Masks are drawn by each contestant's own generator.
-        tolerance = 0.05 if "dropout" in net.says else 1e-3
+        # Masks and noise are drawn by each contestant's own generator.
+        tolerance = 0.05 if net.is_random else 1e-3
         agrees = abs(row["loss"] - rows[0]["loss"]) <= tolerance * abs(rows[0]["loss"])
         micro = {key: f"{row[key] * 1e6:.4g}" for key in ("median", "p10", "p90")}
         ratio = f"{row['ratio']:.2f}" if "ratio" in row else "no shared round"

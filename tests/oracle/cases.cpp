@@ -37,17 +37,23 @@ static Case read_case(const std::filesystem::path& path) {
   Case net{path.stem(),
            json.at("source"),
            json.at("batch"),
+           json.at("first_batch"),
            json.at("steps"),
            json.at("gradients_within"),
            json.at("losses_within"),
            {},
            {},
+           {},
+           json.at("loss_names"),
            json.at("losses"),
            json.at("losses_f64"),
            json.at("parameters_fnv1a"),
            json.at("first_batch_fnv1a")};
   for (const Json& input : json.at("inputs")) net.inputs.push_back(input_of(input));
   for (const Json& parameter : json.at("parameters")) net.parameters.push_back(parameter_of(parameter));
+  for (const Json& state : json.at("states")) {
+    net.states.push_back({state.at("path"), state.at("norm"), state.at("projections")});
+  }
   return net;
 }
 
@@ -85,7 +91,7 @@ void check_data(const Case& net) {
   }
   CHECK(fmt::format("{:016x}", hash) == net.parameters_fnv1a);
   hash = fnv1a(nullptr, 0);
-  for (const InputSpec& input : net.inputs) with_input(input, 0, net.batch, add);
+  for (const InputSpec& input : net.inputs) with_input(input, net.first_batch, net.batch, add);
   CHECK(fmt::format("{:016x}", hash) == net.first_batch_fnv1a);
 }
 
@@ -100,10 +106,12 @@ static void take_larger(double& largest, double far) {
   largest = far <= largest ? largest : std::isnan(far) ? INFINITY : far;
 }
 
-static double gradient_distance(const std::vector<double>& found, const RecordedParameter& recorded) {
+// Of the difference, by its projections, relative to the norm.
+static double projected_distance(const std::vector<double>& found, const std::vector<double>& projections,
+                                 double recorded_norm) {
   std::vector<double> difference = project(found);
-  for (size_t k = 0; k < difference.size(); ++k) difference[k] -= recorded.gradient_projections.at(k);
-  return norm(difference) / std::sqrt(static_cast<double>(difference.size())) / recorded.gradient_norm;
+  for (size_t k = 0; k < difference.size(); ++k) difference[k] -= projections.at(k);
+  return norm(difference) / std::sqrt(static_cast<double>(difference.size())) / recorded_norm;
 }
 
 static std::unique_ptr<Runner> start(const Case& net, const std::string& text,
@@ -119,29 +127,41 @@ static std::unique_ptr<Runner> start(const Case& net, const std::string& text,
 
 static void feed(Runner& runner, const Case& net, int64_t step) {
   for (const InputSpec& input : net.inputs) {
-    with_input(input, step, net.batch,
+    with_input(input, net.first_batch + step, net.batch,
                [&](const auto& values) { runner.set(input.name, {values.begin(), values.end()}); });
   }
 }
 
 Distance distance(const Case& net, const std::function<std::unique_ptr<Runner>(Module)>& make, int steps,
-                  const std::vector<double>& losses) {
+                  const std::vector<std::vector<double>>& losses) {
   const std::string text = read_text(std::string(TARN_SOURCE_DIR) + "/" + net.source);
   Distance result;
   std::unique_ptr<Runner> probe = start(net, with_probe(text), make);
   feed(*probe, net, 0);
   probe->train_step();
+  std::vector<double> norms;
+  for (const RecordedParameter& parameter : net.parameters) norms.push_back(parameter.gradient_norm);
+  const double least = 1e-6 * norm(norms);  // where a gradient cancels to nothing (the bias before a mean difference)
   for (const RecordedParameter& parameter : net.parameters) {
-    take_larger(result.gradients, gradient_distance(probe->get(parameter.spec.path + ".grad"), parameter));
+    take_larger(result.gradients,
+                projected_distance(probe->get(parameter.spec.path + ".grad"), parameter.gradient_projections,
+                                   std::max(parameter.gradient_norm, least)));
   }
   std::unique_ptr<Runner> runner = start(net, text, make);
   for (int step = 0; step < steps; ++step) {
     feed(*runner, net, step);
-    take_larger(result.losses, std::abs(runner->train_step() - losses.at(step)) / std::abs(losses.at(step)));
+    runner->train_step();
+    for (size_t i = 0; i < losses.size(); ++i) {
+      const double expected = losses[i].at(step);
+      take_larger(result.losses, std::abs(runner->get(net.loss_names[i]).at(0) - expected) / std::abs(expected));
+    }
   }
   if (steps < net.steps) return result;
   for (const RecordedParameter& parameter : net.parameters) {
     take_larger(result.parameters, std::abs(norm(runner->get(parameter.spec.path)) / parameter.norm - 1));
+  }
+  for (const RecordedState& state : net.states) {
+    take_larger(result.states, projected_distance(runner->get(state.path), state.projections, state.norm));
   }
   return result;
 }

@@ -11,44 +11,52 @@ import argparse
 import datetime
 import json
 import pathlib
+import sys
 
 import numpy as np
 import torch
 
-from oracle_nets import NETS, TarnContext, torch_inputs, torch_optimizer
-from oracle_data import fnv1a, project
+from oracle_nets import (NETS, TarnContext, backward, set_rates, torch_inputs, torch_optimizer, torch_parameters,
+                         torch_states)
+from oracle_data import fnv1a, project, signed_units
 from units import unit_records
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 
 
-def clip(parameters, limit):
-    """As torch.nn.utils.clip_grad_norm_, which has no f64 form of its own."""
-    torch.nn.utils.clip_grad_norm_(list(parameters.values()), limit, foreach=False)
+class Run:
+    """What a training leaves: gradients of step 1, the losses before each update, and what is kept after the last."""
+
+    def __init__(self, gradients, losses, parameters, states, has_drawn):
+        self.gradients, self.parameters, self.states, self.has_drawn = gradients, parameters, states, has_drawn
+        self.losses = {name: np.array(values) for name, values in losses.items()}
 
 
-def train(net, dtype, reverse_rows=False):
-    """Gradients of step 1 (clipped, where the net clips), the loss before each update, the parameters after them."""
-    arrays = net.parameter_arrays()
-    parameters = {n: torch.tensor(a, dtype=dtype, requires_grad=True) for n, a in arrays.items()}
+def copies(tensors):
+    return {name: tensor.detach().numpy().copy() for name, tensor in tensors.items()}
+
+
+def train(net, dtype, nudged=False):
+    """`nudged`: each first weight is moved by up to 2^-21 of itself, some four roundings."""
+    parameters, states = torch_parameters(net, dtype), torch_states(net, dtype)
+    if nudged:
+        with torch.no_grad():
+            for p in parameters.values():
+                p.mul_(1 + torch.from_numpy(signed_units(8, 0, p.numel()) * np.float32(2.0**-21)).reshape(p.shape))
     optimizer = torch_optimizer(net, parameters, foreach=False)
-    losses, gradients = [], None
+    names = list(net.over or ["loss"])
+    losses, gradients, context = {name: [] for name in names}, None, None
     for step in range(net.steps):
         raw = net.input_arrays(step)
-        if reverse_rows:
-            raw = {n: a[::-1].copy() for n, a in raw.items()}
-        for group in optimizer.param_groups:
-            group["lr"] = net.optimizer.rate(step)
-        loss = net.loss(parameters, torch_inputs(net, raw, dtype), TarnContext(step))
-        optimizer.zero_grad()
-        loss.backward()
-        if net.optimizer.clip_norm:
-            clip(parameters, net.optimizer.clip_norm)
-        if gradients is None:
-            gradients = {n: p.grad.detach().numpy().copy() for n, p in parameters.items()}
+        set_rates(net, optimizer, parameters, step)
+        context = TarnContext(step, states, dtype)
+        result = net.loss(parameters, torch_inputs(net, raw, dtype), context)
+        for name, value in zip(names, backward(net, result, parameters)):
+            losses[name].append(value.item())
+        gradients = gradients or copies({n: p.grad for n, p in parameters.items()})
         optimizer.step()
-        losses.append(loss.item())
-    return gradients, np.array(losses), {n: p.detach().numpy().copy() for n, p in parameters.items()}
+        optimizer.zero_grad()
+    return Run(gradients, losses, copies(parameters), copies(states), context.has_drawn)
 
 
 def norm(array):
@@ -56,34 +64,49 @@ def norm(array):
 
 
 def deviations(run, reference):
-    """Largest relative distance of gradients and parameters (by norm) and of losses."""
+    """Largest relative distances: of gradients, parameters and states by norm."""
     def by_norm(a, b):
-        return max(norm(a[n].astype(np.float64) - b[n]) / norm(b[n]) for n in b)
-    loss = float(np.max(np.abs(run[1] - reference[1]) / np.abs(reference[1])))
-    return {"gradients": by_norm(run[0], reference[0]), "losses": loss, "parameters": by_norm(run[2], reference[2])}
+        least = 1e-6 * norm([norm(array) for array in b.values()])  # as in cases.cpp
+        return max(norm(a[n].astype(np.float64) - b[n]) / max(norm(b[n]), least) for n in b)
+    result = {"gradients": by_norm(run.gradients, reference.gradients),
+              "losses": max(float(np.max(np.abs(run.losses[n] / losses - 1))) for n, losses in reference.losses.items()),
+              "parameters": by_norm(run.parameters, reference.parameters)}
+    if reference.states:
+        result["states"] = by_norm(run.states, reference.states)
+    return result
 
 
 def record_of(net, stamp):
     f32, f64 = train(net, torch.float32), train(net, torch.float64)
-    record = dict(stamp, net=net.says, source=net.source, batch=net.batch, steps=net.steps,
+    if f32.has_drawn != net.is_random:
+        sys.exit(f"{net.name}: is_random says {net.is_random}")
+    record = dict(stamp, net=net.says, source=net.source, batch=net.batch, first_batch=net.first_batch,
+                  steps=net.steps,
                   gradients_within=net.gradients_within, losses_within=net.losses_within,
                   parameters_fnv1a=fnv1a(net.parameter_arrays().values()),
                   first_batch_fnv1a=fnv1a(net.input_arrays(0).values()),
                   f32_against_f64=deviations(f32, f64), inputs=net.inputs)
-    if "dropout" not in net.says:  # masks go by position
-        record["f32_against_f32_with_rows_reversed"] = deviations(train(net, torch.float32, reverse_rows=True), f32)
-    record["parameters"] = [dict(spec, norm=norm(f32[2][spec["path"]]), gradient_norm=norm(f32[0][spec["path"]]),
-                                 gradient=project(f32[0][spec["path"]])) for spec in net.parameters]
-    record["losses"], record["losses_f64"] = f32[1].tolist(), f64[1].tolist()
-    print(f"{net.name}: loss {f32[1][0]:.6f} -> {f32[1][-1]:.6f}")
-    print(f"  f32 against f64: {record['f32_against_f64']}")
+    record["nudged"] = deviations(train(net, torch.float32, nudged=True), f32)
+    record["parameters"] = [dict(spec, norm=norm(f32.parameters[path]), gradient_norm=norm(f32.gradients[path]),
+                                 gradient=project(f32.gradients[path]))
+                            for spec in net.parameters for path in [spec["path"]]]
+    record["states"] = [dict(path=path, norm=norm(array), projections=project(array))
+                        for path, array in f32.states.items()]
+    record["losses"], record["losses_f64"] = ([values.tolist() for values in run.losses.values()] for run in (f32, f64))
+    record["loss_names"] = ["loss", *list(net.over or [])[1:]]
+    for name, values in f32.losses.items():
+        print(f"{net.name}: {name} {values[0]:.6f} -> {values[-1]:.6f}")
+    for key in ("f32_against_f64", "nudged"):
+        print(f"  {key}: " + ", ".join(f"{what} {far:.1e}" for what, far in record[key].items()))
+    if max(record["nudged"][what] for what in ("losses", "parameters")) > net.losses_within / 4:
+        print("  ILL-CONDITIONED: choose another first_batch")
     return record
 
 
 def text_of(record):
     """One line a key, and one a parameter or input."""
     def value(held):
-        if isinstance(held, list) and held and isinstance(held[0], dict):
+        if isinstance(held, list) and held and isinstance(held[0], (dict, list)):
             return "[\n  " + ",\n  ".join(json.dumps(one) for one in held) + "]"
         return json.dumps(held)
     return "{" + ",\n ".join(f"{json.dumps(key)}: {value(held)}" for key, held in record.items()) + "}\n"
@@ -91,7 +114,8 @@ def text_of(record):
 
 def compare(record, old):
     """The largest relative distance of a fresh record from the committed one."""
-    far = [abs(a - b) / abs(b) for a, b in zip(record["losses"], old["losses"])]
+    far = [abs(a - b) / abs(b) for new, committed in zip(record["losses"], old["losses"])
+           for a, b in zip(new, committed)]
     for new, committed in zip(record["parameters"], old["parameters"]):
         far.append(norm(np.subtract(new["gradient"], committed["gradient"])) / norm(committed["gradient"]))
     print(f"  largest relative distance from the committed file: {max(far):.2e}")

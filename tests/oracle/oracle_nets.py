@@ -1,8 +1,10 @@
 """The nets that PyTorch computes for tests/oracle and bench/: facts, and the loss as people write it.
 
 A net says which model file it is the twin of, what its inputs and first parameters are (specs of oracle_data.py) and
-how PyTorch computes its loss from parameters under the names, shapes and layouts that they have in Tarn.
+how PyTorch computes its loss from parameters under the names, shapes and layouts that they have in Tarn.  README.md
+says how to add one.
 """
+import fnmatch
 import math
 import pathlib
 from dataclasses import dataclass, field
@@ -19,12 +21,29 @@ TOTAL_STEPS = 1000  # of the whole run, as the schedules of both sides see it
 class Optimizer:
     kind: str  # sgd, adam, adamw
     lr: object  # a number, or a function of (step from 0, total steps)
-    options: dict = field(default_factory=dict)
-    without_decay: str = ""  # the parameters whose path ends so have none
+    options: dict = field(default_factory=dict)  # torch.optim's
+    groups: list = field(default_factory=list)  # [(pattern of paths, other options, `lr` too)], later ones go first
     clip_norm: float = 0
 
-    def rate(self, step, total=TOTAL_STEPS):
-        return self.lr(step, total) if callable(self.lr) else self.lr
+    def options_of(self, path):
+        """All options of one parameter, `lr` among them."""
+        options = {"lr": self.lr, **self.options}
+        for pattern, others in self.groups:
+            options.update(others if fnmatch.fnmatchcase(path, pattern) else {})
+        return options
+
+    def split(self, paths):
+        """[(options, paths)]: the parameters in as few groups as there are different options."""
+        groups = []
+        for path in paths:
+            options = self.options_of(path)
+            same = [members for known, members in groups if known == options]
+            same[0].append(path) if same else groups.append((options, [path]))
+        return groups
+
+
+def rate_of(options, step, total=TOTAL_STEPS):
+    return options["lr"](step, total) if callable(options["lr"]) else options["lr"]
 
 
 @dataclass
@@ -35,8 +54,12 @@ class Net:
     batch: int
     inputs: list
     parameters: list
-    loss: object  # (parameters, inputs, Context) -> loss
+    loss: object  # (parameters, inputs, Context) -> loss, or {name: loss} of several, the reported one first
     optimizer: Optimizer
+    over: dict = None  # of several losses: {name: pattern of the parameters' paths}
+    states: list = field(default_factory=list)  # [{path, shape, value}]: what Context.update gives new values
+    is_random: bool = False  # draws masks or noise
+    first_batch: int = 0  # another one, where f32 decides a maximum of the first ones otherwise than f64 (README.md)
     steps: int = 20
     gradients_within: float = 1e-4  # relative, by norm for each parameter: what the test demands
     losses_within: float = 1e-3
@@ -46,28 +69,91 @@ class Net:
     def parameter_arrays(self):
         return parameter_arrays(self.parameters)
 
+    def state_arrays(self):
+        return {s["path"]: np.full(s["shape"], s["value"], np.float32) for s in self.states}
+
     def input_arrays(self, step):
-        return input_arrays(self.inputs, step, self.batch)
+        return input_arrays(self.inputs, self.first_batch + step, self.batch)
+
+
+# --- draws and states -----------------------------------------------------------------------------------------------
 
 
 class Context:
-    """What a loss may need beside its tensors: random masks."""
+    """What a loss may need beside its tensors: draws, and states with their new values.  Here: PyTorch's own draws.
+
+    `path` is that of the layer that draws ("" in a train block); a layer's draws count from 1 in the order of the text.
+    """
+
+    def __init__(self, states=None):
+        self.states = states or {}  # {path: tensor}, changed in place; without them nothing is kept
+
+    def uniform(self, path, shape, low=0, high=1, number=1):
+        """As `uniform[..](low, high)` and `random_like`."""
+        import torch
+        return low + (high - low) * torch.rand(shape)
+
+    def normal(self, path, shape, mean=0, std=1, number=1):
+        """As `normal[..](mean, std)`, which takes two draws: the next one is number + 2."""
+        import torch
+        return mean + std * torch.randn(shape)
 
     def dropout(self, path, x, rate):
         import torch
         return torch.nn.functional.dropout(x, rate)
 
+    def batch_norm(self, p, path, x, eps=1e-5, momentum=0.1):
+        """Training; the running statistics are states `path`.mean and .var (`running` makes their specs)."""
+        import torch
+        kept = self.states.get(path + ".mean"), self.states.get(path + ".var")
+        return torch.nn.functional.batch_norm(x, *kept, p[path + ".gamma"], p[path + ".beta"], True, momentum, eps)
+
 
 class TarnContext(Context):
-    """The masks that Tarn draws: of layer `path` in step number `step`, seed 1."""
+    """The draws of Tarn in step number `step`, seed 1."""
 
-    def __init__(self, step):
-        self.step = step
+    def __init__(self, step, states=None, dtype=None):
+        super().__init__(states)
+        self.step, self.dtype, self.has_drawn = step, dtype, False
+
+    def draw(self, path, shape, number):
+        import torch
+        self.has_drawn = True
+        name = "random" if number == 1 else f"random.{number}"
+        drawn = philox_uniform(1, self.step, stream_of(f"{path}.{name}" if path else name), tuple(shape))
+        return torch.from_numpy(drawn).to(self.dtype)
+
+    def uniform(self, path, shape, low=0, high=1, number=1):
+        return low + (high - low) * self.draw(path, shape, number)
+
+    def normal(self, path, shape, mean=0, std=1, number=1):
+        """Box and Muller's formula of two draws."""
+        import torch
+        first, second = self.draw(path, shape, number), self.draw(path, shape, number + 1)
+        return mean + std * torch.sqrt(-2 * torch.log(1 - first)) * torch.cos(2 * math.pi * second)
 
     def dropout(self, path, x, rate):
         import torch
-        drawn = philox_uniform(1, self.step, stream_of(path + ".random"), tuple(x.shape))
-        return torch.where(torch.from_numpy(drawn) < np.float32(rate), 0, x / (1 - rate))
+        return torch.where(self.draw(path, x.shape, 1) < np.float32(rate), 0, x / (1 - rate))
+
+
+# --- PyTorch's side of a step ---------------------------------------------------------------------------------------
+
+
+def torch_parameters(net, dtype=None):
+    """{path: leaf}.  `stored: "transposed"` in a spec: the matrix lies as its transpose, for losses that take p.t()."""
+    import torch
+    leaves = {}
+    for spec, (path, array) in zip(net.parameters, net.parameter_arrays().items()):
+        leaf = torch.from_numpy(array).to(dtype or torch.float32)
+        leaf = leaf.t().contiguous().t() if spec.get("stored") == "transposed" else leaf
+        leaves[path] = leaf.requires_grad_()
+    return leaves
+
+
+def torch_states(net, dtype=None):
+    import torch
+    return {path: torch.from_numpy(array).to(dtype or torch.float32) for path, array in net.state_arrays().items()}
 
 
 def torch_inputs(net, arrays, dtype):
@@ -84,14 +170,39 @@ def torch_inputs(net, arrays, dtype):
 
 
 def torch_optimizer(net, parameters, **form):
-    """`parameters`: {path: tensor}.  The caller sets the rate of each step."""
+    """`parameters`: {path: tensor}.  set_rates() gives each step its rates."""
     import torch
-    optimizer = net.optimizer
-    make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer.kind]
-    plain = [p for n, p in parameters.items() if optimizer.without_decay and n.endswith(optimizer.without_decay)]
-    rest = [p for n, p in parameters.items() if not (optimizer.without_decay and n.endswith(optimizer.without_decay))]
-    groups = [{"params": rest}] + ([{"params": plain, "weight_decay": 0.0}] if plain else [])
-    return make(groups, lr=optimizer.rate(0), **optimizer.options, **form)
+    make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[net.optimizer.kind]
+    groups = [{**options, "lr": rate_of(options, 0), "params": [parameters[path] for path in paths]}
+              for options, paths in net.optimizer.split(parameters)]
+    return make(groups, lr=1e-3, **form)
+
+
+def has_schedule(net):
+    return any(callable(options["lr"]) for options, _ in net.optimizer.split(spec["path"] for spec in net.parameters))
+
+
+def set_rates(net, optimizer, parameters, step, total=TOTAL_STEPS):
+    for group, (options, _) in zip(optimizer.param_groups, net.optimizer.split(parameters)):
+        group["lr"] = rate_of(options, step, total)
+
+
+def backward(net, result, parameters):
+    """Fills the gradients, clipped where the net clips; of several losses each by itself.  The losses, reported first."""
+    import torch
+    limit = net.optimizer.clip_norm
+    if not net.over:
+        result.backward()
+        if limit:
+            torch.nn.utils.clip_grad_norm_(parameters.values(), limit)
+        return [result]
+    for name, loss in result.items():
+        mine = [p for path, p in parameters.items() if fnmatch.fnmatchcase(path, net.over[name])]
+        for p, g in zip(mine, torch.autograd.grad(loss, mine, retain_graph=True)):
+            p.grad = g
+        if limit:
+            torch.nn.utils.clip_grad_norm_(mine, limit)
+    return list(result.values())
 
 
 # --- parts ----------------------------------------------------------------------------------------------------------
@@ -110,6 +221,12 @@ def dense_parameters(layers):
     return specs
 
 
+def running(path, channels):
+    """The states of a batch_norm."""
+    return [{"path": path + ".mean", "shape": [channels], "value": 0.0},
+            {"path": path + ".var", "shape": [channels], "value": 1.0}]
+
+
 def dense(p, path, x):
     """torch.nn.Linear stores [Out, In]; the product over [In, Out] is the same."""
     import torch
@@ -126,12 +243,23 @@ def mlp(p, layers, activation, x):
     return x
 
 
+def conv_parameters(path, f, c, k):
+    """w [F, C, k, k], scaled as a dense layer with as many inputs and outputs; b."""
+    scale = 2.0 ** round(math.log2(math.sqrt(6 / ((c + f) * k * k))))
+    return [weight(path + ".w", f, c, k, k, scale=scale), weight(path + ".b", f, scale=0.0625)]
+
+
+def conv(p, path, x, **form):
+    import torch
+    return torch.nn.functional.conv2d(x, p[path + ".w"], p[path + ".b"], **form)
+
+
 def cosine(start, end):
     return lambda step, total: end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(step / total, 1)))
 
 
 IMAGES = {"name": "images", "kind": "images", "row": [784]}
-LABELS = {"name": "labels", "kind": "labels", "classes": 10, "dtype": "u8"}
+LABELS = {"name": "labels", "kind": "labels", "classes": 10, "file": "u8"}
 POINTS = {"name": "x", "kind": "points", "row": [10]}
 
 
@@ -161,14 +289,25 @@ def mnist_mlp_loss(p, d, context):
     return F.cross_entropy(dense(p, "out", x), d["labels"])
 
 
-def california_loss(p, d, _):
+def california_loss(p, d, context):
     import torch
     import torch.nn.functional as F
     columns = torch.cat([d["place"], torch.log1p(d["counts"]), d["income"]], dim=1)
-    columns = F.batch_norm(columns, None, None, p["scale.gamma"], p["scale.beta"], training=True, eps=1e-5)
+    columns = context.batch_norm(p, "scale", columns)
     x = torch.cat([columns, F.one_hot(d["sea"], 5).to(columns.dtype)], dim=1)
     x = dense(p, "out", torch.relu(dense(p, "fc2", torch.relu(dense(p, "fc1", x)))))
     return F.huber_loss(x, d["price.cols_median_house_value"] / 100000)
+
+
+LENET = [("fc1", 400, 120), ("fc2", 120, 84), ("out", 84, 10)]
+
+
+def lenet_loss(p, d, _):
+    import torch
+    import torch.nn.functional as F
+    x = F.max_pool2d(torch.relu(conv(p, "conv1", d["images"], padding=2)), 2)
+    x = F.max_pool2d(torch.relu(conv(p, "conv2", x)), 2)
+    return F.cross_entropy(mlp(p, LENET, "relu", x.flatten(1)), d["labels"])
 
 
 def autoencoder_loss(p, d, _):
@@ -196,7 +335,7 @@ NETS = {net.name: net for net in [
         "784-64-32-10, relu, dropout 0.1, AdamW with warm-up, decay of weights only, gradients clipped, batch 64",
         batch=64, inputs=[IMAGES, LABELS], parameters=dense_parameters(MNIST), loss=mnist_mlp_loss,
         optimizer=Optimizer("adamw", lambda step, total: 0.002 * min((step + 1) / 500, 1), {"weight_decay": 0.02},
-                            without_decay=".b", clip_norm=1.0)),
+                            groups=[("*.b", {"weight_decay": 0.0})], clip_norm=1.0), is_random=True),
     plain_net("mlp_512", "examples/zoo/mlp_512.tarn", [("fc1", 784, 512), ("fc2", 512, 512), ("fc3", 512, 10)],
               batch=128, optimizer=Optimizer("sgd", cosine(0.1, 0), {"momentum": 0.9}),
               says="784-512-512-10, relu, cross entropy, SGD momentum 0.9, cosine, batch 128"),
@@ -210,10 +349,14 @@ NETS = {net.name: net for net in [
                            "times": 500000}],
         parameters=[weight("scale.gamma", 8, scale=0.25, offset=1), weight("scale.beta", 8, scale=0.25),
                     *dense_parameters([("fc1", 13, 128), ("fc2", 128, 64), ("out", 64, 1)])],
-        loss=california_loss, optimizer=Optimizer("adam", cosine(0.003, 0.00001))),
+        states=running("scale", 8), loss=california_loss, optimizer=Optimizer("adam", cosine(0.003, 0.00001))),
     Net("autoencoder", "examples/zoo/autoencoder.tarn", "784-128-32-128-784, squared error, Adam lr 1e-3, batch 128",
         batch=128, inputs=[IMAGES],
         parameters=dense_parameters([("encoder.fc1", 784, 128), ("encoder.fc2", 128, 32), ("decoder.fc1", 32, 128),
                                      ("decoder.fc2", 128, 784)]),
         loss=autoencoder_loss, optimizer=Optimizer("adam", 1e-3)),
+    Net("lenet", "examples/zoo/lenet.tarn", "LeNet: two convolutions with pooling, 120-84-10, relu, Adam lr 1e-3, batch 64",
+        batch=64, inputs=[dict(IMAGES, row=[1, 28, 28]), LABELS],
+        parameters=[*conv_parameters("conv1", 6, 1, 5), *conv_parameters("conv2", 16, 6, 5), *dense_parameters(LENET)],
+        loss=lenet_loss, optimizer=Optimizer("adam", 1e-3), first_batch=100),
 ]}

@@ -20,11 +20,12 @@ static void check_net(const Case& net, const std::string& cpu, int opt_level) {
   auto make = [&](Module module) { return jit_runner(std::move(module), cpu, opt_level); };
   const Distance far = distance(net, make, net.steps, net.losses);
   MESSAGE(net.name << " " << cpu << " -O" << opt_level << ": gradients " << far.gradients << ", losses " << far.losses
-                   << ", parameters " << far.parameters);
+                   << ", parameters " << far.parameters << ", states " << far.states);
   // What the project promises; the record says how far f32 rounding alone moves PyTorch's own numbers (README.md).
   CHECK(far.gradients < net.gradients_within);
   CHECK(far.losses < net.losses_within);
   CHECK(far.parameters < net.losses_within);
+  CHECK(far.states < net.losses_within);
 }
 
 TEST_CASE("machine code trains as PyTorch does, for each kind of processor") {

@@ -34,12 +34,23 @@ Module compile_text(std::string_view name, std::string text) {
   return std::move(*module);
 }
 
+// One past the optimizer's definition: the end of its line, or of the block that begins there.
+static size_t optimizer_end(const std::string& text, size_t begin) {
+  int depth = 0;
+  size_t end = begin;
+  while (text[end] != '\n' || depth > 0) {
+    depth += text[end] == '{' ? 1 : text[end] == '}' ? -1 : 0;
+    if (text[end] == '}' && depth < 0) return end;  // of the train block, all on one line
+    ++end;
+  }
+  return end;
+}
+
 std::string with_probe(const std::string& text) {
   const size_t begin = text.find("optimizer = ");
   REQUIRE(begin != std::string::npos);
-  const size_t end = text.find('\n', begin);
   return "optimizer probe(p, g, t;) { state grad = zeros; update grad = g; update p = p }\n" + text.substr(0, begin) +
-         "optimizer = probe()" + text.substr(end);
+         "optimizer = probe()" + text.substr(optimizer_end(text, begin));
 }
 
 static void run_passes(Module& module, const PipelineOptions& passes) {
@@ -101,7 +112,8 @@ class InterpretRunner : public Runner {
     Tensor answer;
     for (size_t i = 0; i < func->results.size(); ++i) {
       const FuncResult& result = func->results[i];
-      if (is_persistent(result.role)) tensors_.insert_or_assign(result.name, (*results)[i]);
+      if (is_persistent(result.role) || result.role == Role::Loss || result.role == Role::Metric)
+        tensors_.insert_or_assign(result.name, (*results)[i]);
       if (result.role == wanted) answer = (*results)[i];
     }
     return answer;

@@ -17,6 +17,7 @@ class Runner {
  public:
   virtual ~Runner() = default;
   virtual void set(std::string_view name, const std::vector<double>& values) = 0;
+  // What persists, or the last step's losses and metrics.
   virtual std::vector<double> get(std::string_view name) = 0;
   virtual void init() = 0;          // as the program does, from seed 1
   virtual double train_step() = 0;  // the loss before the update
