@@ -53,8 +53,8 @@ class Object {
     using How = MissingConfig::How;
     const Json* value = find(key);
     if (value == nullptr) return {};
-    if (value->is_number()) return {How::kValue, value->get<double>()};
-    for (auto [name, how] : {std::pair("mean", How::kMean), {"median", How::kMedian}, {"drop", How::kDrop}})
+    if (value->is_number()) return {How::Value, value->get<double>()};
+    for (auto [name, how] : {std::pair("mean", How::Mean), {"median", How::Median}, {"drop", How::Drop}})
       if (*value == name) return {how, 0};
     wrong(key, "mean, median, drop or a number");
     return {};
@@ -96,11 +96,11 @@ static DataConfig read_data(const Json& json, std::string& error) {
   DataConfig data;
   data.name = object.text("name", "data");
   std::string kind = object.text("format", "");
-  static const std::pair<const char*, DataFormat> kFormats[] = {{"idx", DataFormat::kIdx},
-                                                                {"csv", DataFormat::kCsv},
-                                                                {"npy", DataFormat::kNpy},
-                                                                {"cifar", DataFormat::kCifar},
-                                                                {"text", DataFormat::kText}};
+  static const std::pair<const char*, DataFormat> kFormats[] = {{"idx", DataFormat::Idx},
+                                                                {"csv", DataFormat::Csv},
+                                                                {"npy", DataFormat::Npy},
+                                                                {"cifar", DataFormat::Cifar},
+                                                                {"text", DataFormat::Text}};
   bool is_known = false;
   for (const auto& [name, format] : kFormats) {
     if (kind != name) continue;
@@ -115,12 +115,12 @@ static DataConfig read_data(const Json& json, std::string& error) {
   if (const Json* header = object.find("header")) {
     using Header = DataConfig::Header;
     if (header->is_boolean())
-      data.header = header->get<bool>() ? Header::kYes : Header::kNo;
+      data.header = header->get<bool>() ? Header::Yes : Header::No;
     else if (*header != "auto")
       object.wrong("header", "true, false or \"auto\"");
   }
   data.missing = object.missing("missing");
-  data.window = object.integer("window", data.format == DataFormat::kText ? 0 : 1, 1);
+  data.window = object.integer("window", data.format == DataFormat::Text ? 0 : 1, 1);
   std::string separator = object.text("separator", "");
   if (separator.size() > 1) object.wrong("separator", "one character");
   if (!separator.empty()) data.separator = separator[0];

@@ -43,7 +43,7 @@
 
 namespace tarn::runtime {
 
-enum class DataFormat { kIdx, kCsv, kNpy, kCifar, kText };
+enum class DataFormat { Idx, Csv, Npy, Cifar, Text };
 
 struct InputConfig {
   std::string tensor, source, test_source, valid_source;
@@ -61,17 +61,17 @@ struct SplitConfig {
 
 // What stands in for a missing cell.
 struct MissingConfig {
-  enum class How { kError, kDrop, kMean, kMedian, kValue } how = How::kError;
+  enum class How { Error, Drop, Mean, Median, Value } how = How::Error;
   double value = 0;
 };
 
 struct DataConfig {
   std::string name;
-  DataFormat format = DataFormat::kIdx;
+  DataFormat format = DataFormat::Idx;
   std::string train;
   SplitConfig test, valid;
   int64_t split_seed = 0;
-  enum class Header { kAuto, kYes, kNo } header = Header::kAuto;
+  enum class Header { Auto, Yes, No } header = Header::Auto;
   char separator = 0;  // 0: found out
   MissingConfig missing;
   int64_t window = 0;

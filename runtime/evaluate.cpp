@@ -15,7 +15,7 @@ Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals) {
   if (entry.run == nullptr) return Error{"the model has no loss, so there is nothing to evaluate"};
   totals.clear();
   for (int64_t first = 0; first < split.size(); first += model.batch()) {
-    if (stop_signal() != 0) return Outcome::kStopped;
+    if (stop_signal() != 0) return Outcome::Stopped;
     int64_t count = std::min(model.batch(), split.size() - first);
     fill_batch(model, *split.table, split.rows.data(), first, count);
     session.profile.begin(*session.team, entry, "eval_step");
@@ -27,7 +27,7 @@ Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals) {
                    kDiverged};
     totals.add(model, count);
   }
-  return Outcome::kComplete;
+  return Outcome::Complete;
 }
 
 std::string totals_text(const Model& model, const Totals& totals) {
@@ -50,8 +50,8 @@ Result<int> run_eval(Session& session) {
   if (!config.data) return Error{"the model was compiled without data, so there is nothing to evaluate on"};
   if (Status status = load_for_use(session); !status) return status.error();
   const std::string& wanted = session.options.split;
-  Want want = wanted.empty() || wanted == "test" ? Want::kTestOnly : Want::kAll;
-  if (!config.data->test.exists()) want = Want::kAll;
+  Want want = wanted.empty() || wanted == "test" ? Want::TestOnly : Want::All;
+  if (!config.data->test.exists()) want = Want::All;
   Result<DataSets> data = load_data(*config.data, session.model, session.options.data, want);
   if (!data) return data.error();
   std::string name = !wanted.empty()               ? wanted
@@ -65,9 +65,9 @@ Result<int> run_eval(Session& session) {
   Totals totals(session.model.metrics().size());
   Result<Outcome> outcome = evaluate(session, *split, totals);
   if (!outcome) return outcome.error();
-  if (*outcome == Outcome::kStopped) return Error{std::string("stopped by ") + stop_signal_name(), kStopped};
+  if (*outcome == Outcome::Stopped) return Error{std::string("stopped by ") + stop_signal_name(), kStopped};
   session.progress.result(name + ": " + totals_text(session.model, totals));
-  return int{kDone};
+  return kDone;
 }
 
 }  // namespace tarn::runtime

@@ -81,7 +81,7 @@ Result<int> run_info(Session& session) {
     text = checkpoint_text(*file);
   }
   if (fputs(text.c_str(), stdout) < 0 || fflush(stdout) != 0) return Error{"cannot write to standard output"};
-  return int{kDone};
+  return kDone;
 }
 
 }  // namespace tarn::runtime

@@ -9,7 +9,8 @@
 
 namespace tarn::runtime {
 
-enum CommandBit { kTrain = 1, kEval = 2, kPredict = 4, kInfo = 8 };
+// Commands that take a flag, as bits.
+constexpr int kTrain = 1, kEval = 2, kPredict = 4, kInfo = 8;
 
 struct Flag {
   const char* name;

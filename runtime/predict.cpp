@@ -140,7 +140,7 @@ Result<int> run_predict(Session& session) {
   if (!status) return status.error();
   for (const OutputFile& output : files)
     session.progress.line(format("%s: %lld rows", output.path.c_str(), static_cast<long long>(table.rows)));
-  return int{kDone};
+  return kDone;
 }
 
 }  // namespace tarn::runtime

@@ -10,7 +10,7 @@
 namespace tarn::runtime {
 
 // What a number is for; part of the counter.  Values are part of the format of checkpoints: never renumber.
-enum class Stream : uint32_t { kShuffle = 0x74610001, kSplit = 0x74610002 };
+enum class Stream : uint32_t { Shuffle = 0x74610001, Split = 0x74610002 };
 
 inline std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {

@@ -8,7 +8,7 @@
 namespace tarn::runtime {
 
 // Exit codes of a compiled program; 75 is EX_TEMPFAIL of sysexits.h: run it again (with --resume).
-enum ExitCode { kDone = 0, kFailed = 1, kUsage = 2, kDiverged = 3, kStopped = 75 };
+constexpr int kDone = 0, kFailed = 1, kUsage = 2, kDiverged = 3, kStopped = 75;
 
 struct Error {
   std::string message;

@@ -27,7 +27,7 @@ struct Session {
 };
 
 // How a piece of work ended; a failure is an Error beside it.
-enum class Outcome { kComplete, kStopped };
+enum class Outcome { Complete, Stopped };
 
 // Runs eval_step over a split, in order; exact weights for the last partial batch.  An error with kDiverged where the
 // loss is not finite.  `totals` is cleared first.

@@ -85,18 +85,18 @@ Result<Outcome> Trainer::train_round() {
   round_rows_ = 0;
   bool is_complete = state_.partial.rows > 0 && at_round_end();
   while (!is_complete) {
-    if (stop_signal() != 0) return Outcome::kStopped;
+    if (stop_signal() != 0) return Outcome::Stopped;
     if (state_.cursor == batches()) {
       end_epoch();
-      if (Status status = save_if_due(SaveAt::kEpoch); !status) return status.error();
+      if (Status status = save_if_due(SaveAt::Epoch); !status) return status.error();
     }
     if (!epoch_has_begun_) begin_epoch();
     if (Status status = run_step(); !status) return status.error();
     show_progress();
-    if (Status status = save_if_due(SaveAt::kStep); !status) return status.error();
+    if (Status status = save_if_due(SaveAt::Step); !status) return status.error();
     is_complete = at_round_end();
   }
-  return Outcome::kComplete;
+  return Outcome::Complete;
 }
 
 static void add_totals(Event& event, const Model& model, const std::string& prefix, const Totals& totals) {
@@ -176,17 +176,17 @@ Result<Outcome> Trainer::finish_round() {
   for (auto [split, totals] : {std::pair(&data_.valid, &valid), std::pair(&data_.test, &test)}) {
     if (totals != valid_seen && totals != test_seen) continue;
     Result<Outcome> outcome = evaluate(session_, *split, *totals);
-    if (!outcome || *outcome == Outcome::kStopped) return outcome;
+    if (!outcome || *outcome == Outcome::Stopped) return outcome;
   }
   judge_round(valid_seen, test_seen);
   if (Status status = report_round(valid_seen, test_seen, round_was_best_); !status) return status.error();
   bool ends_epoch = state_.cursor == batches();
   if (ends_epoch) end_epoch();
   state_.partial.clear();
-  if (Status status = save_if_due(SaveAt::kRound); !status) return status.error();
-  if (!ends_epoch) return Outcome::kComplete;
-  if (Status status = save_if_due(SaveAt::kEpoch); !status) return status.error();
-  return Outcome::kComplete;
+  if (Status status = save_if_due(SaveAt::Round); !status) return status.error();
+  if (!ends_epoch) return Outcome::Complete;
+  if (Status status = save_if_due(SaveAt::Epoch); !status) return status.error();
+  return Outcome::Complete;
 }
 
 Result<int> Trainer::stop() {
@@ -197,7 +197,7 @@ Result<int> Trainer::stop() {
   if (Status status = session_.profile.write(); !status) return status.error();
   session_.progress.line(format("stopped by %s at step %lld; go on with `--resume %s`", stop_signal_name(),
                                 static_cast<Big>(model_.scalar(TARN_STEP)), save_path_.c_str()));
-  return int{kStopped};
+  return kStopped;
 }
 
 // The best weights take the plain names, the run is saved for good, and the test split is run.
@@ -224,7 +224,7 @@ Result<int> Trainer::finish_run() {
     Totals totals(model_.metrics().size());
     Result<Outcome> outcome = evaluate(session_, data_.test, totals);
     if (!outcome) return outcome.error();
-    if (*outcome == Outcome::kStopped) return int{kStopped};
+    if (*outcome == Outcome::Stopped) return kStopped;
     session_.progress.result("test: " + totals_text(model_, totals));
     Event event("test");
     event.add("rows", totals.rows).add("step", model_.scalar(TARN_STEP));
@@ -239,7 +239,7 @@ Result<int> Trainer::finish_run() {
   event.add("reason", is_over() ? "done" : "early").add("step", model_.scalar(TARN_STEP));
   event.add("seconds", now_seconds() - run_began_);
   if (Status status = log_.write(event); !status) return status.error();
-  return int{kDone};
+  return kDone;
 }
 
 Result<int> Trainer::run() {
@@ -248,9 +248,9 @@ Result<int> Trainer::run() {
   trained_since_ = now_seconds();
   while (!(is_over() && state_.partial.rows == 0) && !patience_is_over() && !state_.finished) {
     Result<Outcome> outcome = train_round();
-    if (outcome && *outcome == Outcome::kComplete) outcome = finish_round();
+    if (outcome && *outcome == Outcome::Complete) outcome = finish_round();
     if (!outcome) return outcome.error();
-    if (*outcome == Outcome::kStopped) return stop();
+    if (*outcome == Outcome::Stopped) return stop();
   }
   return finish_run();
 }

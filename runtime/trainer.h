@@ -49,7 +49,7 @@ class Trainer {
 
   // trainer_save.cpp
   Status save();
-  enum class SaveAt { kStep, kRound, kEpoch };
+  enum class SaveAt { Step, Round, Epoch };
   Status save_if_due(SaveAt when);
   Status keep_copy(const char* unit, int64_t number);
   Status check_finite() const;

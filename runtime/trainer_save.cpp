@@ -47,10 +47,10 @@ Status Trainer::keep_copy(const char* unit, int64_t number) {
 Status Trainer::save_if_due(SaveAt when) {
   if (!config_->checkpoint) {
     bool due = !saved_once_ || now_seconds() - saved_at_ >= 20 * save_took_;
-    return when == SaveAt::kRound && due ? save() : Status(Done{});
+    return when == SaveAt::Round && due ? save() : Status(Done{});
   }
   const CheckpointConfig& config = *config_->checkpoint;
-  if (when != (config.by_step ? SaveAt::kStep : SaveAt::kEpoch)) return Done{};
+  if (when != (config.by_step ? SaveAt::Step : SaveAt::Epoch)) return Done{};
   int64_t number = config.by_step ? model_.scalar(TARN_STEP) : state_.epoch;
   if (number % config.every != 0) return Done{};
   if (Status status = save(); !status) return status;

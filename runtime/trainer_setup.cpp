@@ -168,7 +168,7 @@ Status Trainer::set_up() {
   if (Status status = check_config(); !status) return status;
   config_ = &*session_.config.train;
   if (Status status = open_outputs(); !status) return status;
-  Result<DataSets> data = load_data(*session_.config.data, model_, session_.options.data, Want::kAll);
+  Result<DataSets> data = load_data(*session_.config.data, model_, session_.options.data, Want::All);
   if (!data) return data.error();
   data_ = std::move(*data);
   if (Status status = start_run(); !status) return status;

@@ -100,7 +100,7 @@ std::string CsvReader::column_name(size_t column) const {
 
 // The first row names columns where it holds no number but the second does, or where it holds all names asked for.
 bool CsvReader::is_header(const Cells& first, const Cells* second) const {
-  if (config_.header != DataConfig::Header::kAuto) return config_.header == DataConfig::Header::kYes;
+  if (config_.header != DataConfig::Header::Auto) return config_.header == DataConfig::Header::Yes;
   bool names_asked = false, names_found = true;
   for (const InputConfig& input : config_.inputs) {
     for (const std::string& name : input.names) {
@@ -175,21 +175,21 @@ bool CsvReader::has_hole(const std::vector<std::string_view>& cells) const {
 // Stores 0 where the cell can be filled; counts it where not.
 Status CsvReader::take_missing(InputReader& input, size_t column, int64_t line) {
   bool is_number = input.config->classes == 0;
-  if (config_.missing.how == MissingConfig::How::kError || !is_number) {
+  if (config_.missing.how == MissingConfig::How::Error || !is_number) {
     Missing& missing = missing_[column];
     if (missing.count++ == 0) missing.first_line = line;
     return Done{};
   }
   uint64_t width = input.tensor->dtype == TARN_F32 ? sizeof(float) : sizeof(double);
   holes_.push_back({static_cast<uint32_t>(&input - inputs_.data()), input.values.size() / width, column_name(column)});
-  return take_number(input, config_.missing.how == MissingConfig::How::kValue ? value_text_ : "0", column, line);
+  return take_number(input, config_.missing.how == MissingConfig::How::Value ? value_text_ : "0", column, line);
 }
 
 Status CsvReader::take_row(const std::vector<std::string_view>& cells, int64_t line) {
   if (cells.size() != width_)
     return wrong(line, format("%zu cells, expected %zu as in line %lld", cells.size(), width_,
                               static_cast<long long>(first_line_)));
-  if (config_.missing.how == MissingConfig::How::kDrop && has_hole(cells)) {
+  if (config_.missing.how == MissingConfig::How::Drop && has_hole(cells)) {
     ++dropped_;
     return Done{};
   }
@@ -217,7 +217,7 @@ Status CsvReader::report_missing() const {
                       static_cast<long long>(missing.count), static_cast<long long>(missing.first_line));
     first = false;
   }
-  return Error{message + (config_.missing.how == MissingConfig::How::kError
+  return Error{message + (config_.missing.how == MissingConfig::How::Error
                               ? "; `missing = \"mean\"` in the data block fills them, `missing = \"drop\"` leaves the "
                                 "rows out"
                               : "; a class cannot be filled in: `missing = \"drop\"` leaves the rows out")};
@@ -294,7 +294,7 @@ Result<Bytes> CsvReader::finish(InputReader& input, Categories& categories) cons
   uint32_t dtype = input.tensor->dtype;
   if (input.config->classes == 0) {
     if (dtype == TARN_F32) return std::move(input.values);
-    return convert_elements(std::move(input.values), FileType::kF64, dtype, 0, input.columns.size(), path_);
+    return convert_elements(std::move(input.values), FileType::F64, dtype, 0, input.columns.size(), path_);
   }
   if (!categories.decided) {
     if (Status status = decide(input, categories); !status) return status.error();
@@ -320,7 +320,7 @@ Result<Bytes> CsvReader::finish(InputReader& input, Categories& categories) cons
     memcpy(&index, input.values.data() + at, sizeof index);
     memcpy(input.values.data() + at, &codes[index], sizeof index);
   }
-  return convert_elements(std::move(input.values), FileType::kI32, dtype, 0, input.columns.size(), path_);
+  return convert_elements(std::move(input.values), FileType::I32, dtype, 0, input.columns.size(), path_);
 }
 
 Result<CsvData> CsvReader::read(const std::vector<const tarn_tensor*>& tensors, std::vector<Categories>& categories) {
@@ -342,7 +342,7 @@ Result<CsvData> CsvReader::read(const std::vector<const tarn_tensor*>& tensors, 
   CsvData data;
   data.rows = rows_;
   data.dropped = dropped_;
-  if (config_.missing.how != MissingConfig::How::kValue) data.holes = std::move(holes_);
+  if (config_.missing.how != MissingConfig::How::Value) data.holes = std::move(holes_);
   for (size_t i = 0; i < inputs_.size(); ++i) {
     Result<Bytes> bytes = finish(inputs_[i], categories[i]);
     if (!bytes) return bytes.error();

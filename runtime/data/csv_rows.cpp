@@ -64,25 +64,25 @@ std::string_view CsvRows::cell(size_t column) const {
 // One character; true where it ended a row that is not blank.
 Result<bool> CsvRows::take(char c) {
   if (c == 0) return wrong("holds a NUL byte: not a text file");
-  if (state_ == State::kQuoted) {
+  if (state_ == State::Quoted) {
     if (c == '\n') ++line_;
     if (c == '"')
-      state_ = State::kQuoteInQuotes;
+      state_ = State::QuoteInQuotes;
     else
       text_ += c;
     return false;
   }
-  if (state_ == State::kQuoteInQuotes && c == '"') {
+  if (state_ == State::QuoteInQuotes && c == '"') {
     text_ += '"';
-    state_ = State::kQuoted;
+    state_ = State::Quoted;
     return false;
   }
   if (c == separator_) {
     end_cell();
-    state_ = State::kCellStart;
+    state_ = State::CellStart;
   } else if (c == '\n') {
     ++line_;
-    state_ = State::kCellStart;
+    state_ = State::CellStart;
     if (ends_.empty() && trim(text_).empty()) {
       text_.clear();
       row_line_ = line_;
@@ -90,13 +90,13 @@ Result<bool> CsvRows::take(char c) {
     }
     end_cell();
     return true;
-  } else if (c == '"' && state_ == State::kCellStart) {
-    state_ = State::kQuoted;
+  } else if (c == '"' && state_ == State::CellStart) {
+    state_ = State::Quoted;
   } else if (c != '\r') {
-    if (state_ == State::kQuoteInQuotes && c != ' ') return wrong("text after a closing quote");
+    if (state_ == State::QuoteInQuotes && c != ' ') return wrong("text after a closing quote");
     text_ += c;
     // Spaces may stand before an opening quote.
-    if (state_ != State::kQuoteInQuotes && c != ' ') state_ = State::kPlain;
+    if (state_ != State::QuoteInQuotes && c != ' ') state_ = State::Plain;
   }
   return false;
 }
@@ -114,10 +114,10 @@ Result<bool> CsvRows::next() {
     }
     if (Status status = fill(); !status) return status.error();
     if (size_ != 0) continue;
-    if (state_ == State::kQuoted) return wrong("the file ends inside a quoted cell");
+    if (state_ == State::Quoted) return wrong("the file ends inside a quoted cell");
     if (ends_.empty() && trim(text_).empty()) return false;
     end_cell();  // the last line has no newline
-    state_ = State::kCellStart;
+    state_ = State::CellStart;
     return true;
   }
 }

@@ -23,7 +23,7 @@ class Loader {
   Result<DataSets> load(Want want);
 
  private:
-  enum class Part { kTrain, kTest, kValid };
+  enum class Part { Train, Test, Valid };
   Status find_tensors();
   Result<std::unique_ptr<Table>> load_table(const std::string& pattern, Part part);
   Status load_idx(const std::string& pattern, Table& table);
@@ -176,11 +176,11 @@ Status Loader::load_text(const std::string& pattern, Table& table) {
 Status Loader::load_npy(Part part, Table& table) {
   for (size_t input = 0; input < tensors_.size(); ++input) {
     const InputConfig& config = config_.inputs[input];
-    const std::string& name = part == Part::kTrain  ? config.source
-                              : part == Part::kTest ? config.test_source
-                                                    : config.valid_source;
+    const std::string& name = part == Part::Train  ? config.source
+                              : part == Part::Test ? config.test_source
+                                                   : config.valid_source;
     if (name.empty())
-      return Error{"the program's config names no " + std::string(part == Part::kTest ? "test" : "validation") +
+      return Error{"the program's config names no " + std::string(part == Part::Test ? "test" : "validation") +
                    " file for input `" + config.tensor + "`"};
     std::string path = join_path(directory_, name);
     if (!file_exists(path) && file_exists(path + ".gz")) path += ".gz";
@@ -195,19 +195,19 @@ Result<std::unique_ptr<Table>> Loader::load_table(const std::string& pattern, Pa
   auto table = std::make_unique<Table>();
   Status status = Done{};
   switch (config_.format) {
-    case DataFormat::kIdx:
+    case DataFormat::Idx:
       status = load_idx(pattern, *table);
       break;
-    case DataFormat::kCsv:
+    case DataFormat::Csv:
       status = load_csv(pattern, *table);
       break;
-    case DataFormat::kNpy:
+    case DataFormat::Npy:
       status = load_npy(part, *table);
       break;
-    case DataFormat::kCifar:
+    case DataFormat::Cifar:
       status = load_cifar(pattern, *table);
       break;
-    case DataFormat::kText:
+    case DataFormat::Text:
       status = load_text(pattern, *table);
       break;
   }
@@ -221,7 +221,7 @@ static int64_t row_share(double fraction, int64_t rows) {
 }
 
 void Loader::take_all(Split& split, const Table& table) const {
-  if (config_.format == DataFormat::kText) {
+  if (config_.format == DataFormat::Text) {
     take_windows(split, table, 0, table.rows + config_.window, config_.window);
     return;
   }
@@ -251,9 +251,9 @@ Status Loader::split_text(DataSets& sets, const Table& table) {
 
 // test, then validation, then training rows, off a permutation of all; each in ascending order.
 Status Loader::split_train(DataSets& sets, const Table& table) {
-  if (config_.format == DataFormat::kText) return split_text(sets, table);
+  if (config_.format == DataFormat::Text) return split_text(sets, table);
   std::vector<uint32_t> order(static_cast<size_t>(table.rows));
-  permute(order, kSplitKey + static_cast<uint64_t>(config_.split_seed), Stream::kSplit, 0);
+  permute(order, kSplitKey + static_cast<uint64_t>(config_.split_seed), Stream::Split, 0);
   size_t at = 0;
   auto take = [&](Split& split, double fraction, const char* name) -> Status {
     if (fraction <= 0) return Done{};
@@ -278,7 +278,7 @@ Status Loader::split_train(DataSets& sets, const Table& table) {
 void Loader::note_classes(DataSets& sets) const {
   for (size_t input = 0; input < categories_.size(); ++input) {
     const Categories& categories = categories_[input];
-    if (config_.format == DataFormat::kText) {
+    if (config_.format == DataFormat::Text) {
       std::vector<std::string> names;
       for (unsigned char character : alphabet_.characters) names.push_back(character_name(character));
       sets.class_names.push_back({tensors_[input], std::move(names)});
@@ -301,23 +301,23 @@ Status Loader::fill_holes(const DataSets& sets, Table& table) {
 Result<DataSets> Loader::load(Want want) {
   if (Status status = find_tensors(); !status) return status.error();
   // Classes of a csv file and characters of a text are numbered by the training data.
-  bool has_one_file = config_.format == DataFormat::kCsv || config_.format == DataFormat::kText;
+  bool has_one_file = config_.format == DataFormat::Csv || config_.format == DataFormat::Text;
   if (!is_directory(directory_) && !has_one_file) {
     if (file_exists(directory_)) return Error{directory_ + ": is not a directory"};
     return Error{directory_ + ": no such directory"};
   }
   DataSets sets;
-  bool train_needed = want == Want::kAll || config_.test.pattern.empty() || has_one_file;
+  bool train_needed = want == Want::All || config_.test.pattern.empty() || has_one_file;
   if (train_needed) {
-    Result<std::unique_ptr<Table>> table = load_table(config_.train, Part::kTrain);
+    Result<std::unique_ptr<Table>> table = load_table(config_.train, Part::Train);
     if (!table) return table.error();
     sets.tables.push_back(std::move(*table));
     if (Status status = split_train(sets, *sets.tables.back()); !status) return status.error();
     if (Status status = fill_holes(sets, *sets.tables.back()); !status) return status.error();
   }
   for (auto [split, config, part] :
-       {std::tuple(&sets.test, &config_.test, Part::kTest), std::tuple(&sets.valid, &config_.valid, Part::kValid)}) {
-    if (config->pattern.empty() || (part == Part::kValid && want == Want::kTestOnly)) continue;
+       {std::tuple(&sets.test, &config_.test, Part::Test), std::tuple(&sets.valid, &config_.valid, Part::Valid)}) {
+    if (config->pattern.empty() || (part == Part::Valid && want == Want::TestOnly)) continue;
     Result<std::unique_ptr<Table>> table = load_table(config->pattern, part);
     if (!table) return table.error();
     sets.tables.push_back(std::move(*table));

@@ -24,11 +24,11 @@ struct DataSets {
   std::vector<ClassNames> class_names;  // of the inputs whose files have names
 };
 
-enum class Want { kAll, kTestOnly };
+enum class Want { All, TestOnly };
 
 // Loads what the config names from `directory` (or, for csv, a file).  A fraction split takes floor(f * n) rows of the
 // training table, drawn by a permutation with a fixed key, so that a sorted file splits evenly and every run and every
-// seed sees the same split; of a text, it takes the end.  kTestOnly may leave out the training data where the test data
+// seed sees the same split; of a text, it takes the end.  TestOnly may leave out the training data where the test data
 // stand alone.
 Result<DataSets> load_data(const DataConfig& config, const Model& model, const std::string& directory, Want want);
 

@@ -49,29 +49,29 @@ static Number real_number(double value) {
 
 static Number load_number(const unsigned char* p, FileType type) {
   switch (type) {
-    case FileType::kBool:
+    case FileType::Bool:
       return whole_number(*p != 0);
-    case FileType::kU8:
+    case FileType::U8:
       return whole_number(*p);
-    case FileType::kI8:
+    case FileType::I8:
       return whole_number(load<int8_t>(p));
-    case FileType::kU16:
+    case FileType::U16:
       return whole_number(load<uint16_t>(p));
-    case FileType::kI16:
+    case FileType::I16:
       return whole_number(load<int16_t>(p));
-    case FileType::kU32:
+    case FileType::U32:
       return whole_number(load<uint32_t>(p));
-    case FileType::kI32:
+    case FileType::I32:
       return whole_number(load<int32_t>(p));
-    case FileType::kI64:
+    case FileType::I64:
       return whole_number(load<int64_t>(p));
-    case FileType::kU64: {
+    case FileType::U64: {
       uint64_t value = load<uint64_t>(p);
       return value > INT64_MAX ? real_number(static_cast<double>(value)) : whole_number(static_cast<int64_t>(value));
     }
-    case FileType::kF32:
+    case FileType::F32:
       return real_number(load<float>(p));
-    case FileType::kF64:
+    case FileType::F64:
       return real_number(load<double>(p));
   }
   return real_number(0);
@@ -121,9 +121,9 @@ static bool store_number(unsigned char* p, uint32_t to, const Number& number) {
 }
 
 static bool is_same(FileType type, uint32_t to) {
-  return (type == FileType::kU8 && to == TARN_U8) || (type == FileType::kI32 && to == TARN_I32) ||
-         (type == FileType::kI64 && to == TARN_I64) || (type == FileType::kF32 && to == TARN_F32) ||
-         (type == FileType::kF64 && to == TARN_F64);
+  return (type == FileType::U8 && to == TARN_U8) || (type == FileType::I32 && to == TARN_I32) ||
+         (type == FileType::I64 && to == TARN_I64) || (type == FileType::F32 && to == TARN_F32) ||
+         (type == FileType::F64 && to == TARN_F64);
 }
 
 Result<Bytes> convert_elements(Bytes from, FileType type, uint32_t to, int64_t classes, uint64_t row_elements,

@@ -8,22 +8,22 @@ namespace tarn::runtime {
 static bool idx_type(unsigned char code, FileType* type) {
   switch (code) {
     case 0x08:
-      *type = FileType::kU8;
+      *type = FileType::U8;
       return true;
     case 0x09:
-      *type = FileType::kI8;
+      *type = FileType::I8;
       return true;
     case 0x0B:
-      *type = FileType::kI16;
+      *type = FileType::I16;
       return true;
     case 0x0C:
-      *type = FileType::kI32;
+      *type = FileType::I32;
       return true;
     case 0x0D:
-      *type = FileType::kF32;
+      *type = FileType::F32;
       return true;
     case 0x0E:
-      *type = FileType::kF64;
+      *type = FileType::F64;
       return true;
     default:
       return false;

@@ -49,7 +49,7 @@ Status Filler::fill(Table& table, const std::vector<Hole>& holes, const Split& t
     Column& column = columns.try_emplace({hole.input, hole.element % width}, Column{&hole, {}}).first->second;
     column.elements.insert(hole.element);
   }
-  bool is_median = config.how == MissingConfig::How::kMedian;
+  bool is_median = config.how == MissingConfig::How::Median;
   for (auto& [place, column] : columns) {
     auto value = values_.find(place);
     if (value == values_.end()) {

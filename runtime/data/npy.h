@@ -10,7 +10,7 @@
 namespace tarn::runtime {
 
 struct Array {
-  FileType type = FileType::kU8;
+  FileType type = FileType::U8;
   std::vector<int64_t> shape;  // at least [rows]
   Bytes bytes;                 // row-major, native byte order
   int64_t rows() const { return shape[0]; }

@@ -27,11 +27,11 @@ void order_epoch(const Split& split, bool shuffle, uint64_t seed, uint32_t epoch
   } else if (split.draw_from > 0) {
     __extension__ using Wide = unsigned __int128;
     for (uint32_t i = 0; i < order.size(); ++i) {
-      uint64_t bits = random_bits(seed, Stream::kShuffle, epoch, i);
+      uint64_t bits = random_bits(seed, Stream::Shuffle, epoch, i);
       order[i] = split.rows.front() + static_cast<uint32_t>((Wide{bits} * split.draw_from) >> 64);
     }
   } else {
-    permute(order, seed, Stream::kShuffle, epoch);
+    permute(order, seed, Stream::Shuffle, epoch);
     for (uint32_t& row : order) row = split.rows[row];
   }
 }

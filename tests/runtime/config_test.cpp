@@ -24,7 +24,7 @@ TEST_CASE("every field is read") {
   REQUIRE(config);
   CHECK(config->data->test.pattern == "b.csv");
   CHECK(config->data->valid.fraction == 0.25);
-  CHECK(config->data->header == DataConfig::Header::kYes);
+  CHECK(config->data->header == DataConfig::Header::Yes);
   CHECK(config->data->separator == ';');
   CHECK(config->data->inputs[0].names == std::vector<std::string>{"p", "q"});
   CHECK(config->train->epochs == 7);

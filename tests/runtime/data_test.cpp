@@ -18,7 +18,7 @@ struct IdxData {
   Scratch scratch;
   Model model = std::move(*Model::create(fake_idx_program));
   DataConfig config = *parse_config(fake_idx_program.config)->data;
-  std::string load(Want want = Want::kAll) {
+  std::string load(Want want = Want::All) {
     Result<DataSets> loaded = load_data(config, model, scratch.directory(), want);
     if (!loaded) return loaded.error().message;
     sets = std::move(*loaded);
@@ -40,7 +40,7 @@ TEST_CASE_FIXTURE(IdxData, "train, valid and test, whatever the files are called
   std::vector<uint32_t> valid = sets.valid.rows;
   CHECK(load() == "");
   CHECK(sets.valid.rows == valid);
-  CHECK(load(Want::kTestOnly) == "");
+  CHECK(load(Want::TestOnly) == "");
   CHECK(sets.tables.size() == 1);
 }
 
@@ -68,7 +68,7 @@ TEST_CASE_FIXTURE(IdxData, "what is missing or does not match is named") {
   CHECK(contains(load(), "a row is [5,4] (20 values), but input `x` takes [4,4] (16)"));
   scratch.write("train-other", idx_bytes({2, 5, 4}, std::string(40, 'x')));
   CHECK(contains(load(), "two files of images fit `train-*`"));
-  CHECK(contains(load_data(config, model, scratch.path("none"), Want::kAll).error().message, "no such directory"));
+  CHECK(contains(load_data(config, model, scratch.path("none"), Want::All).error().message, "no such directory"));
 }
 
 TEST_CASE_FIXTURE(IdxData, "a fraction that leaves nothing is an error") {
@@ -101,7 +101,7 @@ TEST_CASE("csv as a directory or a file; splits of a sorted file hold every clas
       sorted += "1,2,3," + std::to_string(row) + ",class" + std::to_string(label) + "\n";
   scratch.write("iris.csv", sorted);
   for (const std::string& place : {scratch.directory(), scratch.path("iris.csv")}) {
-    Result<DataSets> sets = load_data(config, model, place, Want::kAll);
+    Result<DataSets> sets = load_data(config, model, place, Want::All);
     REQUIRE(sets);
     CHECK(sets->train.size() == 90);
     CHECK(sets->valid.size() == 30);
@@ -125,17 +125,17 @@ TEST_CASE("npy data, one file per input") {
   Scratch scratch;
   Model model = std::move(*Model::create(fake_csv_program));
   DataConfig config;
-  config.format = DataFormat::kNpy;
+  config.format = DataFormat::Npy;
   config.inputs = {{"x", "x.npy", "", "", 0, 0, {}, 0}, {"y", "y.npy", "", "", 0, 0, {}, 3}};
   std::string doubles(8 * 4 * 5, '\0');
   scratch.write("x.npy", npy_bytes("<f8", "(5, 4)", doubles));
   scratch.write("y.npy", npy_bytes("|u1", "(5,)", std::string("\0\1\2\0\1", 5)));
-  Result<DataSets> sets = load_data(config, model, scratch.directory(), Want::kAll);
+  Result<DataSets> sets = load_data(config, model, scratch.directory(), Want::All);
   REQUIRE(sets);
   CHECK(sets->train.size() == 5);
   CHECK(sets->train.table->columns[0].row_bytes == 16);
   config.test.pattern = "x";
-  CHECK(contains(load_data(config, model, scratch.directory(), Want::kAll).error().message,
+  CHECK(contains(load_data(config, model, scratch.directory(), Want::All).error().message,
                  "names no test file for input `x`"));
 }
 
@@ -154,7 +154,7 @@ struct HoleData {
     }
     scratch.write("iris.csv", text + extra);
     config.missing = missing;
-    Result<DataSets> loaded = load_data(config, model, scratch.directory(), Want::kAll);
+    Result<DataSets> loaded = load_data(config, model, scratch.directory(), Want::All);
     if (!loaded) return loaded.error().message;
     sets = std::move(*loaded);
     return "";
@@ -170,11 +170,11 @@ TEST_CASE_FIXTURE(HoleData, "missing cells are an error that says what to do") {
   std::string message = load({});
   CHECK(contains(message, "column 1: 10 (first in line 2)"));
   CHECK(contains(message, "`missing = \"mean\"` in the data block fills them"));
-  CHECK(contains(load({How::kMean, 0}, "1,2,3,1,?\n"), "a class cannot be filled in"));
+  CHECK(contains(load({How::Mean, 0}, "1,2,3,1,?\n"), "a class cannot be filled in"));
 }
 
 TEST_CASE_FIXTURE(HoleData, "missing cells become the mean or median of the training rows") {
-  for (How how : {How::kMean, How::kMedian}) {
+  for (How how : {How::Mean, How::Median}) {
     CHECK(load({how, 0}) == "");
     std::vector<float> known;
     for (uint32_t row : sets.train.rows)
@@ -185,7 +185,7 @@ TEST_CASE_FIXTURE(HoleData, "missing cells become the mean or median of the trai
     double mean = sum / static_cast<double>(known.size());
     double median = (known[known.size() / 2] + known[(known.size() - 1) / 2]) / 2.0;
     for (uint32_t row = 0; row < 30; ++row) {
-      double wanted = row % 3 != 1 ? row : how == How::kMean ? mean : median;
+      double wanted = row % 3 != 1 ? row : how == How::Mean ? mean : median;
       CHECK(static_cast<double>(value(row, 1)) == doctest::Approx(wanted));
       CHECK(static_cast<double>(value(row, 0)) == row);
     }
@@ -195,10 +195,10 @@ TEST_CASE_FIXTURE(HoleData, "missing cells become the mean or median of the trai
 }
 
 TEST_CASE_FIXTURE(HoleData, "missing cells become a number, or their rows are left out") {
-  CHECK(load({How::kValue, -2.5}) == "");
+  CHECK(load({How::Value, -2.5}) == "");
   CHECK(value(1, 1) == -2.5f);
   CHECK(value(0, 1) == 0);
-  CHECK(load({How::kDrop, 0}, "1,2,3,1,abc\n1,2,3,1,abd\n1,2,3,1,abe\n2,2,3,1,abe\n2,2,3,1,abe\n") == "");
+  CHECK(load({How::Drop, 0}, "1,2,3,1,abc\n1,2,3,1,abd\n1,2,3,1,abe\n2,2,3,1,abe\n2,2,3,1,abe\n") == "");
   CHECK(sets.tables[0]->rows == 7);
   CHECK(contains(sets.notes[0], "left out 28 rows with missing cells"));
 }

@@ -83,17 +83,17 @@ static std::string convert(std::initializer_list<From> values, FileType type, ta
 }
 
 TEST_CASE("elements convert where nothing is lost") {
-  CHECK(convert<double, float>({0.1, -2}, FileType::kF64, TARN_F32, {0.1f, -2}) == "");
-  CHECK(convert<uint8_t, int32_t>({0, 9}, FileType::kU8, TARN_I32, {0, 9}, 10) == "");
-  CHECK(convert<int64_t, float>({16777216}, FileType::kI64, TARN_F32, {16777216}) == "");
-  CHECK(convert<float, uint8_t>({255}, FileType::kF32, TARN_U8, {255}) == "");
-  CHECK(convert<double, float>({1.0 / 0.0}, FileType::kF64, TARN_F32, {1.0f / 0.0f}) == "");
-  CHECK(contains(convert<float, uint8_t>({1, 256}, FileType::kF32, TARN_U8, {}),
+  CHECK(convert<double, float>({0.1, -2}, FileType::F64, TARN_F32, {0.1f, -2}) == "");
+  CHECK(convert<uint8_t, int32_t>({0, 9}, FileType::U8, TARN_I32, {0, 9}, 10) == "");
+  CHECK(convert<int64_t, float>({16777216}, FileType::I64, TARN_F32, {16777216}) == "");
+  CHECK(convert<float, uint8_t>({255}, FileType::F32, TARN_U8, {255}) == "");
+  CHECK(convert<double, float>({1.0 / 0.0}, FileType::F64, TARN_F32, {1.0f / 0.0f}) == "");
+  CHECK(contains(convert<float, uint8_t>({1, 256}, FileType::F32, TARN_U8, {}),
                  "row 1: the f32 value 256 does not fit into u8"));
-  CHECK(contains(convert<float, int32_t>({0.5}, FileType::kF32, TARN_I32, {}), "does not fit into i32"));
-  CHECK(contains(convert<int64_t, float>({16777217}, FileType::kI64, TARN_F32, {}), "does not fit into f32"));
-  CHECK(contains(convert<double, float>({1e300}, FileType::kF64, TARN_F32, {}), "does not fit into f32"));
-  CHECK(contains(convert<uint64_t, int64_t>({~0ull}, FileType::kU64, TARN_I64, {}), "does not fit into i64"));
-  CHECK(contains(convert<uint8_t, int32_t>({3, 12}, FileType::kU8, TARN_I32, {}, 10),
+  CHECK(contains(convert<float, int32_t>({0.5}, FileType::F32, TARN_I32, {}), "does not fit into i32"));
+  CHECK(contains(convert<int64_t, float>({16777217}, FileType::I64, TARN_F32, {}), "does not fit into f32"));
+  CHECK(contains(convert<double, float>({1e300}, FileType::F64, TARN_F32, {}), "does not fit into f32"));
+  CHECK(contains(convert<uint64_t, int64_t>({~0ull}, FileType::U64, TARN_I64, {}), "does not fit into i64"));
+  CHECK(contains(convert<uint8_t, int32_t>({3, 12}, FileType::U8, TARN_I32, {}, 10),
                  "f: row 1: label 12 is not one of the 10 classes 0..9"));
 }

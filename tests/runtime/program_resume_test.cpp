@@ -18,7 +18,7 @@ static bool contains(const std::string& text, const std::string& part) {
 }
 
 static uint32_t draw(uint32_t index, uint32_t below) {
-  return static_cast<uint32_t>(tarn::runtime::random_bits(11, tarn::runtime::Stream::kShuffle, 1, index)) % below;
+  return static_cast<uint32_t>(tarn::runtime::random_bits(11, tarn::runtime::Stream::Shuffle, 1, index)) % below;
 }
 
 TEST_CASE("any number of threads gives the same file") {

@@ -82,7 +82,7 @@ std::string npy_bytes(const std::string& descr, const std::string& shape, const 
 }
 
 static uint32_t noise(uint32_t seed, uint32_t index) {
-  return static_cast<uint32_t>(tarn::runtime::random_bits(seed, tarn::runtime::Stream::kShuffle, 99, index));
+  return static_cast<uint32_t>(tarn::runtime::random_bits(seed, tarn::runtime::Stream::Shuffle, 99, index));
 }
 
 static void write_idx_pair(const Scratch& scratch, const std::string& name, int rows, uint32_t seed) {

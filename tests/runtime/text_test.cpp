@@ -20,10 +20,10 @@ TEST_CASE("philox gives the known answers") {
 
 TEST_CASE("a permutation holds each row once and depends on seed and epoch alone") {
   std::vector<uint32_t> a(1000), b(1000), c(1000), d(1000);
-  permute(a, 7, Stream::kShuffle, 3);
-  permute(b, 7, Stream::kShuffle, 3);
-  permute(c, 7, Stream::kShuffle, 4);
-  permute(d, 8, Stream::kShuffle, 3);
+  permute(a, 7, Stream::Shuffle, 3);
+  permute(b, 7, Stream::Shuffle, 3);
+  permute(c, 7, Stream::Shuffle, 4);
+  permute(d, 8, Stream::Shuffle, 3);
   CHECK(a == b);
   CHECK(a != c);
   CHECK(a != d);
