@@ -220,8 +220,8 @@ def table(net, flops, rows, ceiling):
             lines.append(f"| {row['name']} | too few valid samples | | | | | {row['valid']}/{row['samples']} | |")
             continue
         # Masks and noise are drawn by each contestant's own generator.
-        tolerance = 0.05 if net.is_random else 1e-3
-        agrees = abs(row["loss"] - rows[0]["loss"]) <= tolerance * abs(rows[0]["loss"])
+        tolerance = 0.05 * max(1, abs(rows[0]["loss"])) if net.is_random else 1e-3 * abs(rows[0]["loss"])
+        agrees = abs(row["loss"] - rows[0]["loss"]) <= tolerance
         micro = {key: f"{row[key] * 1e6:.4g}" for key in ("median", "p10", "p90")}
         ratio = f"{row['ratio']:.2f}" if "ratio" in row else "no shared round"
         lines.append(f"| {row['name']} | {micro['median']} | {micro['p10']} - {micro['p90']} | {row['rate']:.3g} | "

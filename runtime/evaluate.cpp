@@ -42,6 +42,7 @@ Status load_for_use(Session& session) {
   std::string path = session.options.load.empty() ? std::string(session.name()) + ".safetensors" : session.options.load;
   if (session.options.load.empty() && !file_exists(path))
     return Error{"no weights: `--load FILE` names them (there is no " + path + " here)", kUsage};
+  for (auto [hyper, value] : session.options.hypers) session.model.hyper(*hyper) = value;
   return load_weights(path, session.model);
 }
 

@@ -11,6 +11,7 @@ namespace tarn::runtime {
 
 // Commands that take a flag, as bits.
 constexpr int kTrain = 1, kEval = 2, kPredict = 4, kInfo = 8;
+constexpr int kTakesHypers = kTrain | kEval | kPredict;
 
 struct Flag {
   const char* name;
@@ -116,7 +117,7 @@ static Error unknown_flag(const tarn_program& program, const std::string& name, 
   std::vector<std::string> known;
   for (const Flag& flag : kFlags)
     if ((flag.commands & command.bit) != 0) known.push_back(std::string("--") + flag.name);
-  for (uint32_t i = 0; i < program.tensor_count && command.bit == kTrain; ++i)
+  for (uint32_t i = 0; i < program.tensor_count && (command.bit & kTakesHypers) != 0; ++i)
     if (program.tensors[i].role == TARN_HYPER) known.push_back(std::string("--") + program.tensors[i].name);
   return usage("`" + std::string(command.name) + "` has no flag `--" + name + "`" + did_you_mean("--" + name, known));
 }
@@ -138,7 +139,7 @@ static Status take_flag(const tarn_program& program, const Command& command, Opt
   std::string value = has_value ? name.substr(equals + 1) : "";
   if (has_value) name.resize(equals);
   const Flag* flag = find_flag(name, command.bit);
-  const tarn_tensor* hyper = flag == nullptr && command.bit == kTrain ? find_hyper(program, name) : nullptr;
+  const tarn_tensor* hyper = flag == nullptr && (command.bit & kTakesHypers) != 0 ? find_hyper(program, name) : nullptr;
   if (flag == nullptr && hyper == nullptr) return unknown_flag(program, name, command);
   bool is_switch = flag != nullptr && flag->value == nullptr;
   if (is_switch && has_value) return usage("`--" + name + "` takes no value");
@@ -198,7 +199,7 @@ std::string help_text(const tarn_program& program, const std::string& name) {
   for (const Flag& flag : kFlags)
     if ((flag.commands & chosen->bit) != 0)
       add_line(text, std::string("--") + flag.name + (flag.value ? std::string(" ") + flag.value : ""), flag.help);
-  if (chosen->bit != kTrain) return text;
+  if ((chosen->bit & kTakesHypers) == 0) return text;
   bool first = true;
   for (uint32_t i = 0; i < program.tensor_count; ++i) {
     const tarn_tensor& tensor = program.tensors[i];
@@ -206,6 +207,7 @@ std::string help_text(const tarn_program& program, const std::string& name) {
     if (std::exchange(first, false)) text += "\nhypers of the model:\n";
     add_line(text, std::string("--") + tensor.name + " X", format("default %g", tensor.initial));
   }
+  if (chosen->bit != kTrain) return text;
   return text + "\nexit codes: 0 done, 1 error, 2 usage, 3 diverged, 75 stopped by a signal after saving\n";
 }
 

@@ -258,6 +258,10 @@ def cosine(start, end):
     return lambda step, total: end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(step / total, 1)))
 
 
+def linear(start, end):
+    return lambda step, total: end + (start - end) * (1 - min(step / total, 1))
+
+
 IMAGES = {"name": "images", "kind": "images", "row": [784]}
 LABELS = {"name": "labels", "kind": "labels", "classes": 10, "file": "u8"}
 POINTS = {"name": "x", "kind": "points", "row": [10]}
@@ -278,6 +282,9 @@ def plain_net(name, source, layers, activation="relu", inputs=(IMAGES, LABELS), 
 # --- the nets -------------------------------------------------------------------------------------------------------
 
 STRICT = {"steps": 100, "gradients_within": 1e-5, "losses_within": 1e-4}
+FGSM = [("fc1", 784, 128), ("fc2", 128, 64), ("out", 64, 10)]
+GENERATOR = [("generator.fc.1", 8, 128), ("generator.fc.2", 128, 128), ("generator.out", 128, 2)]
+CRITIC = [("critic.fc.1", 2, 128), ("critic.fc.2", 128, 128), ("critic.out", 128, 1)]
 MNIST = [("fc1", 784, 64), ("fc2", 64, 32), ("out", 32, 10)]
 
 
@@ -320,6 +327,31 @@ def autoencoder_loss(p, d, _):
     return F.mse_loss(torch.sigmoid(x), d["images"])
 
 
+def fgsm_loss(p, d, _):
+    import torch
+    import torch.nn.functional as F
+    x = d["images"].detach().requires_grad_()
+    clean = F.cross_entropy(mlp(p, FGSM, "relu", x), d["labels"])
+    attack, = torch.autograd.grad(clean, x, retain_graph=True)
+    attacked = torch.clamp(x.detach() + 0.1 * torch.sign(attack), 0, 1)
+    return 0.5 * clean + 0.5 * F.cross_entropy(mlp(p, FGSM, "relu", attacked), d["labels"])
+
+
+def gan_gp_loss(p, d, context):
+    import torch
+    import torch.nn.functional as F
+
+    def critic(x):
+        x = F.leaky_relu(dense(p, "critic.fc.1", x), 0.2)
+        return F.leaky_relu(dense(p, "critic.fc.2", x), 0.2) @ p["critic.out.w"]
+    point = d["point"]
+    made = mlp(p, GENERATOR, "relu", context.normal("", [len(point), 8]))
+    rating = critic(point).mean() - critic(made).mean()
+    between = torch.lerp(point, made, context.uniform("", [len(point), 1], number=3))
+    slope, = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+    return {"critic_loss": ((slope.norm(dim=-1) - 1)**2).mean() - rating, "generator_loss": -critic(made).mean()}
+
+
 NETS = {net.name: net for net in [
     plain_net("simple", "examples/zoo/simple.tarn", [("fc1", 10, 5), ("fc2", 5, 2)], "sigmoid",
               inputs=(POINTS, {"name": "y", "kind": "side"}), batch=16,
@@ -359,4 +391,14 @@ NETS = {net.name: net for net in [
         batch=64, inputs=[dict(IMAGES, row=[1, 28, 28]), LABELS],
         parameters=[*conv_parameters("conv1", 6, 1, 5), *conv_parameters("conv2", 16, 6, 5), *dense_parameters(LENET)],
         loss=lenet_loss, optimizer=Optimizer("adam", 1e-3), first_batch=100),
+    Net("fgsm", "examples/zoo/fgsm.tarn", "784-128-64-10 on images and on attacks against it, Adam, cosine, batch 64",
+        batch=64, inputs=[IMAGES, LABELS], parameters=dense_parameters(FGSM), loss=fgsm_loss,
+        optimizer=Optimizer("adam", cosine(0.001, 0.00001))),
+    Net("gan_gp", "examples/zoo/gan_gp.tarn",
+        "generator 8-128-128-2 and critic 2-128-128-1 with gradient penalty, two losses, Adam, batch 256",
+        batch=256, inputs=[{"name": "point", "kind": "points", "row": [2]}], is_random=True, loss=gan_gp_loss,
+        parameters=dense_parameters(GENERATOR) + dense_parameters(CRITIC)[:-1],
+        over={"critic_loss": "critic.*", "generator_loss": "generator.*"},
+        optimizer=Optimizer("adam", linear(0.002, 0), {"betas": (0.0, 0.9)},
+                            groups=[("generator.*", {"lr": linear(0.0002, 0)})]), first_batch=100),
 ]}

@@ -29,6 +29,8 @@ TEST_CASE("flags, hypers, both ways to give a value") {
   CHECK(options->hypers[0].second == 3e-4);
   CHECK(std::string(options->hypers[1].first->name) == "poison_step");
   CHECK(parse({"train", "--hyper.lr", "1"})->hypers.size() == 1);
+  CHECK(parse({"eval", "--lr", "1"})->hypers.size() == 1);
+  CHECK(parse({"predict", "--lr", "1"})->hypers.size() == 1);
   CHECK(parse({"predict", "--input", "a=x.npy", "--input", "y.npy"})->input.size() == 2);
   CHECK(parse({"info", "f"})->positional.size() == 1);
   CHECK(parse({"--help"})->help);
@@ -40,7 +42,7 @@ TEST_CASE("usage errors say what is wrong and what may be meant") {
   CHECK(usage_error({"trian"}).find("did you mean `train`?") != std::string::npos);
   CHECK(usage_error({"train", "--epoch", "3"}).find("did you mean `--epochs`?") != std::string::npos);
   CHECK(usage_error({"eval", "--epochs", "3"}).find("`eval` has no flag `--epochs`") == 0);
-  CHECK(usage_error({"eval", "--lr", "3"}).find("`eval` has no flag `--lr`") == 0);
+  CHECK(usage_error({"info", "--lr", "3"}).find("`info` has no flag `--lr`") == 0);
   CHECK(usage_error({"train", "--epochs", "x"}).find("`--epochs x`: expected a whole number") == 0);
   CHECK(usage_error({"train", "--epochs", "-1"}).find("at least 0") != std::string::npos);
   CHECK(usage_error({"train", "--threads", "0"}).find("at least 1") != std::string::npos);
