@@ -191,9 +191,10 @@ class EntryEmitter {
     b_.CreateMemCpy(moved(copy.to, copy.to_strides), align, moved(copy.from, copy.from_strides), align, copy.bytes);
   }
 
-  std::vector<Value*> kernel_arguments(std::initializer_list<Value*> first) const {
+  std::vector<Value*> kernel_arguments(const KernelCode& kernel, std::initializer_list<Value*> first) const {
     std::vector<Value*> arguments(first);
     arguments.insert(arguments.end(), iterations_.begin(), iterations_.end());
+    if (kernel.places) arguments.push_back(kernel.places);
     return arguments;
   }
 
@@ -204,7 +205,7 @@ class EntryEmitter {
       barriers_.needs_barrier(spans);
     }
     if (kernel.tasks == 0) {
-      when(is_first_, [&] { b_.CreateCall(kernel.function, kernel_arguments({arena_})); });
+      when(is_first_, [&] { b_.CreateCall(kernel.function, kernel_arguments(kernel, {arena_})); });
       return;
     }
     // Shares depend on the shape and the team only.
@@ -212,7 +213,8 @@ class EntryEmitter {
     auto share = [&](Value* thread) { return b_.CreateUDiv(b_.CreateMul(tasks, thread), threads_); };
     Value* begin = share(thread_);
     Value* end = share(b_.CreateAdd(thread_, b_.getInt64(1)));
-    when(b_.CreateICmpULT(begin, end), [&] { b_.CreateCall(kernel.function, kernel_arguments({arena_, begin, end})); });
+    when(b_.CreateICmpULT(begin, end),
+         [&] { b_.CreateCall(kernel.function, kernel_arguments(kernel, {arena_, begin, end})); });
   }
 
   // With trace set in every thread's team: all threads wait while thread 0 looks.

@@ -56,6 +56,13 @@ void KernelEmitter::move_buffers(unsigned first_iteration) {
       distance = distance ? builder_.CreateAdd(distance, part, "", true, true) : part;
       moved_multiple_[b] = std::gcd(moved_multiple_[b], stride);
     }
+    if (is_shared_) {
+      Value* places = function_->getArg(first_iteration + static_cast<unsigned>(call_.loop_lengths.size()));
+      auto* place =
+          builder_.CreateLoad(builder_.getInt64Ty(), builder_.CreateConstGEP1_64(builder_.getInt64Ty(), places, b));
+      place->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(module_.getContext(), {}));
+      distance = distance ? builder_.CreateAdd(distance, place, "", true, true) : place;
+    }
     if (distance) moved_[b] = builder_.CreateGEP(builder_.getInt8Ty(), function_->getArg(0), distance);
   }
 }
@@ -122,7 +129,7 @@ KernelEmitter::Address KernelEmitter::simple_address(const Access& access, const
     Value* part = loaded_offset({loaded.scalar, loaded.coefficient * size}, point);
     dynamic = dynamic ? builder_.CreateAdd(dynamic, part, "", true, true) : part;
   }
-  int64_t bytes = static_cast<int64_t>(call_.buffer_offsets[access.buffer]) + constant * size;
+  int64_t bytes = known_offset(access.buffer) + constant * size;
   Value* pointer = moved_arena(access.buffer);
   if (dynamic) pointer = builder_.CreateGEP(builder_.getInt8Ty(), pointer, dynamic);
   if (bytes != 0) pointer = builder_.CreateGEP(builder_.getInt8Ty(), pointer, i64(bytes));
@@ -304,8 +311,7 @@ llvm::Value* KernelEmitter::load_guarded(const Load& load, const Point& point) {
       lane_stride += step * strides[d];
     }
   }
-  Value* base = b.CreateGEP(b.getInt8Ty(), moved_arena(access.buffer),
-                            i64(static_cast<int64_t>(call_.buffer_offsets[access.buffer])));
+  Value* base = b.CreateGEP(b.getInt8Ty(), moved_arena(access.buffer), i64(known_offset(access.buffer)));
   llvm::Align align(static_cast<uint64_t>(dtype_bytes(type.dtype)));
   if (!lane_offset) {
     llvm::Type* element = code_.memory_type(type.dtype, 1);

@@ -11,6 +11,9 @@
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 
+#include <map>
+
+#include "codegen/cpu/share_code.h"
 #include "ir/base/check.h"
 
 namespace tarn {
@@ -48,6 +51,11 @@ void run_passes(llvm::Module& module, llvm::TargetMachine& machine) {
   }
 }
 
+llvm::Constant* table_of(llvm::Module& module, const std::vector<uint64_t>& numbers) {
+  llvm::Constant* table = llvm::ConstantDataArray::get(module.getContext(), numbers);
+  return new llvm::GlobalVariable(module, table->getType(), true, llvm::GlobalValue::PrivateLinkage, table);
+}
+
 }  // namespace
 
 CpuModule build_module(const Program& program, const CpuTarget& target, const TargetOptions& options) {
@@ -60,10 +68,20 @@ CpuModule build_module(const Program& program, const CpuTarget& target, const Ta
   module.setDataLayout(machine->createDataLayout());
   module.setPICLevel(llvm::PICLevel::BigPIC);
   std::vector<llvm::Function*> entries;
-  for (const ProgramEntry& entry : program.entries) {
+  std::vector<std::vector<SharedCode>> shared = share_code(program);
+  std::map<size_t, KernelCode> made;  // by number of the function
+  for (size_t e = 0; e < program.entries.size(); ++e) {
+    const ProgramEntry& entry = program.entries[e];
     std::vector<KernelCode> kernels;
-    for (const KernelCall& call : entry.calls) {
-      kernels.push_back(emit_kernel(module, target, options, call, "tarn." + entry.name + "." + call.kernel.name));
+    for (size_t k = 0; k < entry.calls.size(); ++k) {
+      const KernelCall& call = entry.calls[k];
+      KernelCode& code = made[shared[e][k].function];
+      if (!code.function) {
+        std::string name = "tarn." + entry.name + "." + call.kernel.name;
+        code = emit_kernel(module, target, options, call, name, shared[e][k].is_shared);
+      }
+      kernels.push_back(code);
+      if (shared[e][k].is_shared) kernels.back().places = table_of(module, call.buffer_offsets);
     }
     entries.push_back(emit_entry(module, entry, kernels));
   }

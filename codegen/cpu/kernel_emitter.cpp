@@ -75,11 +75,12 @@ KernelEmitter::Scope::~Scope() {
 }
 
 KernelEmitter::KernelEmitter(llvm::Module& module, const CpuTarget& target, const TargetOptions& options,
-                             const KernelCall& call, const Kernel& kernel)
+                             const KernelCall& call, const Kernel& kernel, bool is_shared)
     : module_(module),
       target_(target),
       parallel_cycles_(options.parallel_cycles),
       call_(call),
+      is_shared_(is_shared),
       kernel_(kernel),
       facts_(find_facts(kernel)),
       planner_(kernel, facts_, target),
@@ -115,6 +116,7 @@ KernelCode KernelEmitter::run(const std::string& name) {
   if (result.tasks > 0) parameters.insert(parameters.end(), 2, builder_.getInt64Ty());
   auto first_iteration = static_cast<unsigned>(parameters.size());
   parameters.insert(parameters.end(), call_.loop_lengths.size(), builder_.getInt64Ty());
+  if (is_shared_) parameters.push_back(builder_.getPtrTy());
   auto* type = llvm::FunctionType::get(builder_.getVoidTy(), parameters, false);
   function_ = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, name, module_);
   function_->setDoesNotThrow();
@@ -140,9 +142,9 @@ KernelCode KernelEmitter::run(const std::string& name) {
 }
 
 KernelCode emit_kernel(llvm::Module& module, const CpuTarget& target, const TargetOptions& options,
-                       const KernelCall& call, const std::string& name) {
+                       const KernelCall& call, const std::string& name, bool is_shared) {
   Kernel kernel = prepare(call.kernel);
-  return KernelEmitter(module, target, options, call, kernel).run(name);
+  return KernelEmitter(module, target, options, call, kernel, is_shared).run(name);
 }
 
 // --- blocks ---

@@ -28,13 +28,15 @@ namespace tarn {
 // `tasks` > 0: void(ptr arena, i64 begin, i64 end) runs tasks begin..end-1, begin < end.
 // `tasks` == 0: void(ptr arena) runs all of it.
 // In loops, an i64 for each loop around follows: its iteration, outermost first.
+// Code of several calls: last, a ptr to the i64 places of the call's buffers in the arena.
 struct KernelCode {
   llvm::Function* function = nullptr;
   int64_t tasks = 0;
+  llvm::Constant* places = nullptr;  // of this call's buffers, where the code is shared
 };
 
 KernelCode emit_kernel(llvm::Module& module, const CpuTarget& target, const TargetOptions& options,
-                       const KernelCall& call, const std::string& name);
+                       const KernelCall& call, const std::string& name, bool is_shared);
 
 // An index: dynamic + constant, where dynamic is null (0) or known to be a multiple of `multiple`.
 struct Index {
@@ -46,7 +48,7 @@ struct Index {
 class KernelEmitter {
  public:
   KernelEmitter(llvm::Module& module, const CpuTarget& target, const TargetOptions& options, const KernelCall& call,
-                const Kernel& kernel);
+                const Kernel& kernel, bool is_shared);
   KernelCode run(const std::string& name);
 
  private:
@@ -181,11 +183,16 @@ class KernelEmitter {
   void make_alias_scopes();
   void move_buffers(unsigned first_iteration);  // parameter of the function
   Value* moved_arena(BufferIndex buffer) { return moved_[buffer] ? moved_[buffer] : function_->getArg(0); }
+  // Of a buffer, from there, in bytes.
+  int64_t known_offset(BufferIndex buffer) const {
+    return is_shared_ ? 0 : static_cast<int64_t>(call_.buffer_offsets[buffer]);
+  }
 
   llvm::Module& module_;
   const CpuTarget& target_;
   double parallel_cycles_;
   const KernelCall& call_;
+  bool is_shared_;  // by several calls
   const Kernel& kernel_;
   KernelFacts facts_;
   Planner planner_;
@@ -219,7 +226,8 @@ class KernelEmitter {
   };
   PartialSums partials_;
 
-  std::vector<Value*> moved_;            // of each buffer: the arena, moved by the iterations; null outside loops
+  std::vector<Value*> moved_;  // of each buffer: the arena, moved by the iterations and, in shared code, to the buffer;
+                               // null where it is not moved
   std::vector<int64_t> moved_multiple_;  // of each buffer: bytes by which that is aligned
   std::vector<bool> is_overwritten_;     // of each buffer: some output lies over it
   std::vector<llvm::MDNode*> own_scope_, other_scopes_;

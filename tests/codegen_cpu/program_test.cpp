@@ -157,3 +157,16 @@ TEST_CASE("an unknown cpu is an error") {
   options.cpu = "z80";
   CHECK_FALSE(emit_cpu(three_kernels(), options, EmitKind::Object));
 }
+
+TEST_CASE("calls of equal kernels run one function, at their own places") {
+  TargetOptions options;
+  auto text = emit_cpu(three_kernels(), options, EmitKind::LlvmIr);
+  REQUIRE(text);
+  CHECK(text->find("@tarn.eval_step.first(ptr") != std::string::npos);
+  CHECK(text->find("@tarn.eval_step.second(ptr") == std::string::npos);
+  Program other = three_kernels();
+  other.entries[0].calls[2].buffer_offsets = {kA, kA};  // in place: not the same code
+  text = emit_cpu(other, options, EmitKind::LlvmIr);
+  REQUIRE(text);
+  CHECK(text->find("@tarn.eval_step.second(ptr") != std::string::npos);
+}
