@@ -13,6 +13,7 @@ namespace tarn::ast {
 
 struct Expr;
 struct Block;
+struct ScanHead;
 using ExprPtr = std::unique_ptr<Expr>;
 using BlockPtr = std::unique_ptr<Block>;
 
@@ -46,6 +47,7 @@ enum class ExprKind : uint8_t {
   Pipe,      // parts[0] |> parts[1] |> ...
   For,       // for text in parts[0] { parts[1] |> ... }; a stage of a pipe
   Then,      // parts[0] then parts[1] then ...: schedules in turn
+  Scan,      // scan text in parts[0], carry args { body }: a loop over time
 };
 
 struct Expr {
@@ -59,7 +61,8 @@ struct Expr {
   std::vector<Arg> args;
   Name instance;  // `as fc1`, on Name, Bracket and Call
   BlockPtr body;
-  BlockPtr otherwise;   // may be null
+  BlockPtr otherwise;  // may be null
+  std::unique_ptr<ScanHead> scan;
   uint32_t height = 1;  // of the tree, bounded by the parser so that walks may recurse
 };
 
@@ -78,6 +81,16 @@ struct Param {
   ExprPtr default_value;  // may be null
 };
 
+// What the heading of a `scan` says beside its index, length and initial carries.
+struct ScanHead {
+  Name index;
+  std::vector<std::optional<TypeExpr>> types;  // of each carry
+  bool is_reverse = false;
+  ExprPtr reverse_if;  // `reverse if backward`; may be null
+  bool unrolls_all = false;
+  ExprPtr unroll;  // `unroll 4`; may be null
+};
+
 enum class StmtKind : uint8_t {
   Error,
   Const,
@@ -89,9 +102,8 @@ enum class StmtKind : uint8_t {
   Use,
   Require,
   Expr,
-  Scan,
   Next,
-  Yield,  // parsed; not supported yet
+  Yield,
 };
 
 struct Stmt {

@@ -291,9 +291,7 @@ static std::vector<Builtin> make_builtins() {
   add_index_builtins(table);
   add_window_builtins(table);
   // Of the design, to come: known so that the message says so.
-  for (const char* name : {"lstm", "gru", "load"}) {
-    table.push_back({name, {{"x", ArgKind::Value, true}}, run_unsupported, "", true, true});
-  }
+  table.push_back({"load", {{"x", ArgKind::Value, true}}, run_unsupported, "", true, true});
   return table;
 }
 

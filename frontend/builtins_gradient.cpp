@@ -12,7 +12,7 @@ static bool is_float_tensor(const Term& x) {
 }
 
 static bool depends_on(Evaluator& e, const Term& y, const Term& x) {
-  std::vector<bool> reach = gradient_reach(e.emit.func(), y.value);
+  std::vector<bool> reach = gradient_reach(e.emit.module(), e.emit.func(), y.value);
   return x.value.index < reach.size() && reach[x.value.index];
 }
 

@@ -44,7 +44,7 @@ class NameChecker {
     for (const ast::Stmt& stmt : block.statements) {
       check_optional(stmt.condition);
       check_optional(stmt.value);
-      bool is_update = stmt.kind == ast::StmtKind::Update;
+      bool is_update = stmt.kind == ast::StmtKind::Update || stmt.kind == ast::StmtKind::Next;
       for (const ast::Name& name : stmt.names) {
         if (!is_update) names_.push_back(name.text);
       }
@@ -54,6 +54,7 @@ class NameChecker {
 
   void check_expr(const Expr& expr) {
     if (expr.kind == ExprKind::Name) return check_name(expr);
+    if (expr.kind == ExprKind::Scan) return check_scan(expr);
     if (expr.kind == ExprKind::For) names_.push_back(expr.text);
     for (const ast::ExprPtr& part : expr.parts) check_expr(*part);
     for (const ast::Arg& arg : expr.args) {
@@ -63,6 +64,18 @@ class NameChecker {
     if (expr.body) check_block(*expr.body);
     if (expr.otherwise) check_block(*expr.otherwise);
     if (expr.kind == ExprKind::For) names_.pop_back();
+  }
+
+  // Carries are visible after the loop too, its index is not.
+  void check_scan(const Expr& expr) {
+    check_expr(*expr.parts[0]);
+    check_optional(expr.scan->reverse_if);
+    check_optional(expr.scan->unroll);
+    for (const ast::Arg& carry : expr.args) check_expr(*carry.value);
+    for (const ast::Arg& carry : expr.args) names_.push_back(carry.name.text);
+    names_.push_back(expr.text);
+    check_block(*expr.body);
+    names_.pop_back();
   }
 
   void check_name(const Expr& expr) {

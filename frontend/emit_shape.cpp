@@ -169,11 +169,15 @@ Term Emitter::one_hot(const Term& labels, Span span) {
 }
 
 Term Emitter::random_uniform(const std::vector<Axis>& axes, std::string_view stream_path, bool at_init) {
-  Shape shape = shape_of(axes);
+  Shape shape;  // in loops: drawn for all iterations at once
+  for (const Loop& loop : loops_) shape.push_back(loop.time.size);
+  for (const Axis& axis : axes) shape.push_back(axis.size);
   ValueId seed_value = seed();
   ValueId step_value = at_init ? at().constant(0, {DType::I64, {}}) : step();
   Attrs attrs = {{"shape", shape}, {"stream", static_cast<int64_t>(stream_of(stream_path))}};
-  return tensor(at().op("random_uniform", {seed_value, step_value}, std::move(attrs)), axes);
+  ValueId drawn = at().op("random_uniform", {seed_value, step_value}, std::move(attrs));
+  for (Loop& loop : loops_) drawn = sequence_slice(loop, drawn);
+  return tensor(drawn, axes);
 }
 
 }  // namespace tarn

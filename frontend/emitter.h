@@ -16,8 +16,9 @@ enum class ReduceOp : uint8_t { Sum, Mean, Prod, Max, Min, ArgMax };
 
 class Emitter {
  public:
-  Emitter(Session& session, Func& func, int64_t batch, bool training)
-      : training(training), batch(batch), session_(session), builder_(func) {}
+  // `func` is of `module`, to which bodies of loops are added.
+  Emitter(Session& session, Module& module, Func& func, int64_t batch, bool training)
+      : training(training), batch(batch), session_(session), module_(module), builder_(func) {}
 
   const bool training;
   const int64_t batch;                 // B
@@ -26,6 +27,7 @@ class Emitter {
   std::map<std::string, Term> states;  // by path: current value of states and optimizer slots
 
   Func& func() { return builder_.func(); }
+  Module& module() { return module_; }
   Builder& at();  // the builder, set to the place of the user's text being elaborated
 
   // Arguments of the entry point, made when first asked for.
@@ -96,7 +98,41 @@ class Emitter {
   Term positions(const std::vector<Axis>& axes, size_t axis);  // i32: each element's index along `axis`
   Term random_uniform(const std::vector<Axis>& axes, std::string_view stream_path, bool at_init);
 
+  // Loops (emit_loop.cpp).  What is emitted between open_loop and close_loop is one iteration; the part of it that
+  // changes from one to the next becomes the body.
+  Term open_loop(const Axis& time, bool reverse, int64_t unroll);  // the index: i32[]
+  Term loop_carry(const std::string& name, const Term& initial);   // its value in an iteration
+  bool is_loop_index(const Term& x) const;                         // of a loop that is open
+  const Axis& loop_axis(const Term& index) { return loop_of(index).time; }
+  Term loop_slice(const Term& x, size_t axis, const Term& index, Span span);  // x[.., t, ..]
+  // Last values of the carries, then `yields` of all iterations along the loop's axis.
+  std::vector<Term> close_loop(const std::vector<Term>& next, const std::vector<Term>& yields);
+  void abandon_loop() { loops_.pop_back(); }  // after an error
+  bool in_loop() const { return !loops_.empty(); }
+
  private:
+  struct Loop {
+    Axis time;
+    bool reverse = false;
+    int64_t unroll = 1;  // copies of an iteration in the body
+    size_t first_op = 0;
+    Term index;
+    struct Carry {
+      Term value;
+      ValueId initial;
+    };
+    struct Sequence {
+      ValueId stack, slice;
+    };
+    std::vector<Carry> carries;
+    std::vector<Sequence> sequences;
+    std::optional<size_t> place;  // of the axis in results: as in the first tensor that it takes apart
+  };
+  Loop& loop_of(const Term& index);
+  std::vector<bool> varying_values(const Loop& loop);
+  ValueId sequence_slice(Loop& loop, ValueId stack);
+  Term stacked(const Loop& loop, const Term& output, ValueId stack);
+  friend class LoopCutter;
   ValueId integer_argument(const std::string& name, Role role);
   bool join(const Term& a, const Term& b, std::string_view symbol, Span span, std::vector<Axis>& joined);
   void note_axes(Diagnostic& diagnostic, const Term& a, const Term& b);
@@ -115,7 +151,9 @@ class Emitter {
   void place_batch(const Term& x, std::vector<Axis>& wanted, Span span);
 
   Session& session_;
+  Module& module_;
   Builder builder_;
+  std::vector<Loop> loops_;  // open ones, outermost first
   std::map<std::string, Term> arguments_;
   std::map<std::pair<int64_t, int64_t>, ValueId> masks_;  // by size and inner
 };
@@ -123,6 +161,8 @@ class Emitter {
 // Where each dimension of `small` lies in `large`: by identity, then by name, then aligned at the end; empty optional
 // where they do not fit.
 std::optional<std::vector<int64_t>> match_axes(const std::vector<Axis>& small, const std::vector<Axis>& large);
+// Removes the values that moved to bodies of loops; ids of others change.
+void drop_moved_values(Func& func);
 // FNV-1a, 32 bits: the random stream of a path.
 uint32_t stream_of(std::string_view path);
 // a op b for two literals, in f64; nullopt where `op` is not one of numbers.

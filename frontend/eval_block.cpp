@@ -1,4 +1,4 @@
-// Statements: let, use, require, return; what owns storage is in eval_param.cpp.
+// Statements: let, use, require, return; what owns storage is in eval_param.cpp, loops are in eval_scan.cpp.
 #include <fmt/format.h>
 
 #include "frontend/evaluator.h"
@@ -53,13 +53,12 @@ bool Evaluator::run_stmt(const Stmt& stmt, const FramePtr& frame, Flow& flow) {
     case StmtKind::Expr:
       flow.value = eval(*stmt.value, frame);
       return true;
-    case StmtKind::Scan:
     case StmtKind::Next:
+      run_next(stmt, frame);
+      return true;
     case StmtKind::Yield:
-      session.error(stmt.span, "`scan` is not supported yet", "unsupported");
-      flow.value = {};
-      flow.returned = true;
-      return false;
+      run_yield(stmt, frame);
+      return true;
   }
   return false;
 }

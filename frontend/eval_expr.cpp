@@ -101,6 +101,8 @@ Term Evaluator::eval_node(const Expr& expr, const FramePtr& frame, Mode mode) {
       if (schedule_) return eval_then(expr, 0, frame, schedule_->step, schedule_->total);
       session.error(expr.span, "`then` joins schedules, which only an optimizer's arguments follow", "schedule.place");
       return {};
+    case ExprKind::Scan:
+      return eval_scan(expr, frame);
     case ExprKind::Arrow:
     case ExprKind::Ellipsis:
     case ExprKind::For:

@@ -68,7 +68,12 @@ Term Evaluator::eval_index(const Term& base, const Expr& expr, const FramePtr& f
   for (const ast::Arg& arg : expr.args) {
     if (result.is_error()) return {};
     const Expr& index = *arg.value;
-    if (index.kind == ExprKind::Ellipsis) {
+    if (std::optional<Term> time = loop_index(index, frame)) {
+      if (expr.args.size() == 1) return eval_slice_by_name(base, *time, expr);
+      result = eval_slice_at(result, axis - dropped, *time, index.span);
+      ++dropped;
+      ++axis;
+    } else if (index.kind == ExprKind::Ellipsis) {
       axis += base.axes.size() - explicit_args;
     } else if (index.kind == ExprKind::Range) {
       Term begin = eval_static(*index.parts[0], frame), end = eval_static(*index.parts[1], frame);

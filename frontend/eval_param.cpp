@@ -143,6 +143,14 @@ void Evaluator::run_update(const Stmt& stmt, const FramePtr& frame) {
     return;
   }
   if (!emit.training) return;
+  if (emit.in_loop()) {
+    session
+        .error(stmt.span,
+               fmt::format("`{}` is updated in each step, but in a `scan` it would be in each iteration", name),
+               "update.C3")
+        .help({}, "carry the value through the loop and update the state after it");
+    return;
+  }
   if (stmt.condition) {
     std::optional<bool> condition = eval_condition(*stmt.condition, frame);
     if (!condition || !*condition) return;

@@ -133,6 +133,28 @@ class Evaluator {
   Term eval_if(const ast::Expr& expr, const FramePtr& frame);
   std::optional<bool> eval_condition(const ast::Expr& expr, const FramePtr& frame);
 
+  // Loops (eval_scan.cpp)
+  struct OpenScan {
+    Frame* frame = nullptr;  // of its block
+    std::vector<std::string> names;
+    std::vector<Term> carries;  // as the iteration finds them
+    std::vector<Term> next;     // errors where not given yet
+    std::vector<Span> given;    // `next` statements
+    std::vector<Term> yields;
+    Span yielded;
+  };
+  Term eval_scan(const ast::Expr& expr, const FramePtr& frame);
+  std::optional<Axis> scan_axis(const ast::Expr& expr, const FramePtr& frame);
+  std::optional<int64_t> scan_unroll(const ast::Expr& expr, const Axis& time, const FramePtr& frame);
+  Term initial_carry(const ast::Expr& expr, size_t i, const FramePtr& frame);
+  bool run_scan_body(const ast::Expr& expr, OpenScan& scan, const FramePtr& frame);
+  OpenScan* scan_at(const ast::Stmt& stmt, const FramePtr& frame);
+  void run_next(const ast::Stmt& stmt, const FramePtr& frame);
+  void run_yield(const ast::Stmt& stmt, const FramePtr& frame);
+  std::optional<Term> loop_index(const ast::Expr& expr, const FramePtr& frame);
+  Term eval_slice_by_name(const Term& x, const Term& index, const ast::Expr& expr);
+  Term eval_slice_at(const Term& x, size_t axis, const Term& index, Span span);
+
   // Names (eval_name.cpp)
   Term eval_name(const ast::Expr& expr, const FramePtr& frame, Mode mode);
   std::optional<Term> find_local(const std::string& name, const FramePtr& frame);
@@ -194,6 +216,8 @@ class Evaluator {
   bool fits_text(const Frame& root, const std::vector<Axis>& axes, const std::string& source, Span span);
   Term data_file(const ast::Expr& expr, const FramePtr& frame);
   Term data_columns(const ast::Expr& expr, const FramePtr& frame);
+
+  std::vector<OpenScan*> scans_;  // innermost last
 
   std::optional<InitContext> init_;
   std::optional<ScheduleContext> schedule_;

@@ -198,6 +198,7 @@ ExprPtr Parser::parse_primary() {
     }
     case TokenKind::String:
     case TokenKind::Name: {
+      if (at_word("scan") && peek(1).kind == TokenKind::Name && !peek(1).starts_line) return parse_scan();
       if (peek().starts_line && peek(1).kind == TokenKind::Name && !peek(1).starts_line) {
         fail(tokens_[position_ - 1].span,
              fmt::format("expected an expression after this, found a new statement, `{} {}`", peek().text,
@@ -296,6 +297,60 @@ ExprPtr Parser::parse_if() {
   expr->body = std::move(body);
   expr->otherwise = std::move(otherwise);
   return limit_height(std::move(expr));
+}
+
+// scan t in T reverse if backward unroll 4, carry h: f32[B, H] = 0, c = c0 { .. }
+ExprPtr Parser::parse_scan() {
+  uint32_t begin = take().span.begin;
+  if (!enter()) return error_expr();
+  auto head = std::make_unique<ast::ScanHead>();
+  head->index = parse_name("the loop's index");
+  expect(TokenKind::In, "after the loop's index");
+  ExprPtr length = failed_ ? error_expr() : parse_binary(0);
+  if (!failed_ && at_word("reverse")) {
+    take();
+    head->is_reverse = true;
+    if (accept(TokenKind::If)) head->reverse_if = parse_then();
+  }
+  if (!failed_ && at_word("unroll")) {
+    take();
+    head->unrolls_all = at_word("all");
+    if (head->unrolls_all)
+      take();
+    else
+      head->unroll = parse_binary(0);
+  }
+  ExprPtr expr = make(ExprKind::Scan, begin, list_of(std::move(length)));
+  expr->text = head->index.text;
+  expr->scan = std::move(head);
+  parse_carries(*expr);
+  expr->body = failed_ ? nullptr : parse_block();
+  leave();
+  expr->height = std::max(expr->height, block_height(expr->body.get()) + 1);
+  expr->span = span_from(begin);
+  return limit_height(std::move(expr));
+}
+
+// , carry h: f32[B, H] = 0, c = c0
+void Parser::parse_carries(ast::Expr& scan) {
+  bool is_first = true;
+  while (accept(TokenKind::Comma)) {
+    bool has_word = at_word("carry") && peek(1).kind == TokenKind::Name;
+    if (has_word) take();
+    if (is_first && !has_word && !failed_) {
+      fail(peek().span, fmt::format("expected `carry h: f32[B, H] = 0`, found {}", describe(peek().kind)));
+    }
+    is_first = false;
+    ast::Arg carry;
+    std::optional<ast::TypeExpr> type;
+    carry.name = parse_name("a carry's name");
+    if (accept(TokenKind::Colon)) type = parse_type();
+    expect(TokenKind::Equal, "after the carry: what it is at first");
+    carry.value = failed_ ? error_expr() : parse_expr();
+    scan.height = std::max(scan.height, carry.value->height + 1);
+    scan.args.push_back(std::move(carry));
+    scan.scan->types.push_back(std::move(type));
+  }
 }
 
 ExprPtr Parser::parse_stage() {

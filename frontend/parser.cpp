@@ -156,7 +156,7 @@ struct StatementWord {
 static constexpr StatementWord kStatementWords[] = {
     {"const", StmtKind::Const},   {"param", StmtKind::Param}, {"state", StmtKind::State},
     {"update", StmtKind::Update}, {"use", StmtKind::Use},     {"require", StmtKind::Require},
-    {"scan", StmtKind::Scan},     {"next", StmtKind::Next},   {"yield", StmtKind::Yield},
+    {"next", StmtKind::Next},     {"yield", StmtKind::Yield},
 };
 
 Stmt Parser::parse_stmt() {
@@ -197,7 +197,6 @@ void Parser::parse_let_names(std::vector<ast::Name>& names, bool& is_tuple) {
 
 void Parser::parse_stmt_body(Stmt& stmt, StmtKind kind) {
   take();  // the word
-  if (kind == StmtKind::Scan) return parse_scan();
   if (kind == StmtKind::Require || kind == StmtKind::Yield) {
     stmt.value = parse_expr();
     if (kind == StmtKind::Require && accept(TokenKind::Comma)) {
@@ -210,16 +209,10 @@ void Parser::parse_stmt_body(Stmt& stmt, StmtKind kind) {
   bool has_type = kind == StmtKind::Param || kind == StmtKind::State;
   if (has_type && accept(TokenKind::Colon)) stmt.type = parse_type();
   if (expect(TokenKind::Equal, "after the name")) stmt.value = parse_expr();
-  if (!failed_ && at(TokenKind::If) && !peek().starts_line) {
+  if (!failed_ && kind != StmtKind::Next && at(TokenKind::If) && !peek().starts_line) {
     take();
     stmt.condition = parse_then();
   }
-}
-
-// scan t in T, carry h: f32[B,H] = 0, ... { body }: read over, so that later statements are still checked.
-void Parser::parse_scan() {
-  while (!failed_ && !at(TokenKind::LeftBrace) && !at(TokenKind::End)) take();
-  if (!failed_) parse_block();
 }
 
 }  // namespace tarn

@@ -53,6 +53,8 @@ class Parser {
   ast::ExprPtr parse_group();
   ast::ExprPtr parse_list();
   ast::ExprPtr parse_if();
+  ast::ExprPtr parse_scan();
+  void parse_carries(ast::Expr& scan);
   ast::ExprPtr parse_stage();
   ast::ExprPtr parse_for_stage();
   ast::ExprPtr parse_element();  // expr, expr..expr, expr -> expr, or `..`
@@ -65,7 +67,6 @@ class Parser {
   ast::Stmt parse_stmt();
   void parse_stmt_body(ast::Stmt& stmt, ast::StmtKind kind);
   void parse_let_names(std::vector<ast::Name>& names, bool& is_tuple);
-  void parse_scan();
 
   // Declarations (parse_decl.cpp)
   std::unique_ptr<ast::Decl> parse_decl();

@@ -65,6 +65,21 @@ static std::string print_parts(const Expr& expr, size_t first, std::string_view 
   return out;
 }
 
+static std::string print_scan(const Expr& expr, int indent) {
+  const ast::ScanHead& head = *expr.scan;
+  std::string out = fmt::format("scan {} in {}", expr.text, print_at(*expr.parts[0], 3, indent));
+  if (head.is_reverse) out += " reverse";
+  if (head.reverse_if) out += " if " + print_at(*head.reverse_if, 2, indent);
+  if (head.unrolls_all) out += " unroll all";
+  if (head.unroll) out += " unroll " + print_at(*head.unroll, 3, indent);
+  for (size_t i = 0; i < expr.args.size(); ++i) {
+    out += fmt::format(", {}{}", i == 0 ? "carry " : "", expr.args[i].name.text);
+    if (head.types[i]) out += ": " + print_type(*head.types[i]);
+    out += " = " + print_at(*expr.args[i].value, 0, indent);
+  }
+  return out + " " + print_block(*expr.body, indent);
+}
+
 static std::string print_node(const Expr& expr, int indent) {
   auto part = [&](size_t i, int min_precedence) { return print_at(*expr.parts[i], min_precedence, indent); };
   switch (expr.kind) {
@@ -109,6 +124,8 @@ static std::string print_node(const Expr& expr, int indent) {
       return fmt::format("for {} in {} {{ {} }}", expr.text, part(0, 0), print_parts(expr, 1, " |> ", 2, indent));
     case ExprKind::Then:
       return print_parts(expr, 0, " then ", 3, indent);
+    case ExprKind::Scan:
+      return print_scan(expr, indent);
   }
   return "";
 }
@@ -156,8 +173,6 @@ static const char* statement_word(StmtKind kind) {
       return "use";
     case StmtKind::Require:
       return "require";
-    case StmtKind::Scan:
-      return "scan";
     case StmtKind::Next:
       return "next";
     case StmtKind::Yield:
@@ -179,8 +194,6 @@ static std::string print_stmt(const Stmt& stmt, int indent) {
       return fmt::format("{} {}", statement_word(stmt.kind), value);
     case StmtKind::Require:
       return fmt::format("require {}{}", value, stmt.message.empty() ? "" : ", " + quoted(stmt.message));
-    case StmtKind::Scan:
-      return "scan { }";
     case StmtKind::Error:
       return "<error>";
     default:

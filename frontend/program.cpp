@@ -34,6 +34,7 @@ std::optional<Module> ProgramBuilder::build() {
   add_records();
   check_defines();
   if (session_.has_errors()) return std::nullopt;
+  for (Func& func : module_.funcs) drop_moved_values(func);
   return std::move(module_);
 }
 
@@ -45,8 +46,8 @@ void ProgramBuilder::discover() {
 }
 
 void ProgramBuilder::search_params(bool* missing) {
-  Func scratch;
-  Emitter emit(session_, scratch, batch_, true);
+  Module scratch;
+  Emitter emit(session_, scratch, scratch.funcs.emplace_back(), batch_, true);
   Evaluator evaluator = make_evaluator(emit, true);
   evaluator.missing_params = missing;
   if (train_) {
@@ -118,7 +119,7 @@ const ast::Entry* ProgramBuilder::find_field(const std::string& name) const {
 }
 
 void ProgramBuilder::build_predict(Func& func) {
-  Emitter emit(session_, func, batch_, false);
+  Emitter emit(session_, module_, func, batch_, false);
   Evaluator evaluator = make_evaluator(emit, false);
   std::vector<Term> args;
   for (const ast::Param& param : model_->params) {
@@ -145,7 +146,7 @@ void ProgramBuilder::build_predict(Func& func) {
 }
 
 void ProgramBuilder::build_init(Func& func) {
-  Emitter emit(session_, func, batch_, true);
+  Emitter emit(session_, module_, func, batch_, true);
   Evaluator evaluator = make_evaluator(emit, false);
   Builder b(func);
   std::vector<std::pair<const ParamSpec*, Term>> values;

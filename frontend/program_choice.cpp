@@ -68,8 +68,8 @@ void ProgramBuilder::choose() {
   size_t errors = session_.error_count();
   train_ = choose_train();
   if (session_.error_count() != errors) return;
-  Func scratch;
-  Emitter emit(session_, scratch, 1, true);
+  Module scratch;
+  Emitter emit(session_, scratch, scratch.funcs.emplace_back(), 1, true);
   Evaluator evaluator = make_evaluator(emit, true);
   if (!train_) {
     model_ = choose_model();

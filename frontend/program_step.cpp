@@ -103,7 +103,7 @@ void ProgramBuilder::differentiate(Evaluator& evaluator, size_t number, const Te
                                    const std::vector<std::string>& trained, std::vector<Derivative>& derivatives) {
   Func& func = evaluator.emit.func();
   const LossSpec& spec = spec_.losses[number];
-  std::vector<bool> reach = gradient_reach(func, loss.value);
+  std::vector<bool> reach = gradient_reach(module_, func, loss.value);
   std::vector<std::string> paths, unreached;
   std::vector<ValueId> targets;
   for (const std::string& path : trained) {
@@ -158,7 +158,7 @@ void ProgramBuilder::name_objective(Evaluator& evaluator, const Objective& objec
 }
 
 void ProgramBuilder::build_train_step(Func& func) {
-  Emitter emit(session_, func, batch_, true);
+  Emitter emit(session_, module_, func, batch_, true);
   Evaluator evaluator = make_evaluator(emit, false);
   session_.user_span = spec_.losses[0].entry->value->span;
   Objective objective = evaluate(evaluator);
@@ -202,7 +202,7 @@ void ProgramBuilder::build_train_step(Func& func) {
 }
 
 void ProgramBuilder::build_eval_step(Func& func) {
-  Emitter emit(session_, func, batch_, false);
+  Emitter emit(session_, module_, func, batch_, false);
   Evaluator evaluator = make_evaluator(emit, false);
   Objective objective = evaluate(evaluator);
   if (session_.has_errors()) return;

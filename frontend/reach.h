@@ -8,6 +8,6 @@
 namespace tarn {
 
 // For each value of `func`: whether a chain of differentiable ops leads from it to `loss`.
-std::vector<bool> gradient_reach(const Func& func, ValueId loss);
+std::vector<bool> gradient_reach(const Module& module, const Func& func, ValueId loss);
 
 }  // namespace tarn

@@ -14,7 +14,7 @@ import torch
 
 from units import ramp
 
-ROWS, LENGTH, WIDTH, HEADS = 2, 5, 6, 3
+ROWS, LENGTH, WIDTH, HEADS, HIDDEN = 2, 5, 6, 3, 3
 
 
 def tensor(seed, *shape):
@@ -63,26 +63,52 @@ def embedding():
     return "torch.nn.Embedding", model, module, {"e.w": (module.weight, False)}
 
 
+def recurrent(kind, last=False, reverse=False):
+    """Tarn's layers have the sum of PyTorch's two biases, one of which is therefore 0; the GRU's candidate has both."""
+    module = set_parameters({"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}[kind](
+        WIDTH, HIDDEN, batch_first=True))
+    kept = 2 * HIDDEN if kind == "gru" else 0
+    module.bias_hh_l0.data[:kept or None] = 0
+
+    def run(x):
+        y = module(x.flip(1) if reverse else x)[0]
+        return y[:, -1] if last else y.flip(1) if reverse else y
+
+    parameters = {"r.w": (module.weight_ih_l0, True), "r.u": (module.weight_hh_l0, True),
+                  "r.b": (module.bias_ih_l0, False)}
+    if kind == "gru":
+        parameters["r.c"] = (module.bias_hh_l0, False, slice(kept, None))
+    options = "".join(f", {name} = true" for name, is_on in (("last", last), ("reverse", reverse)) if is_on)
+    shape = f"{HIDDEN}" if last else f"{LENGTH},{HIDDEN}"
+    model = f"model unit(x: f32[B,{LENGTH},{WIDTH}]) -> f32[B,{shape}] = x |> {kind}[{HIDDEN}{options}] as r"
+    return f"torch.nn.{kind.upper()}{options}", model, run, parameters
+
+
 def record(name, model, function, parameters):
     is_class = "class" in model
     x = tensor(3, ROWS, LENGTH, WIDTH)
     if is_class:
         x = (tensor(5, ROWS, LENGTH) * 3.5 + 3.5).long()
-    cotangent = tensor(9, ROWS, LENGTH, WIDTH)
     y = function(x)
-    for parameter, _ in parameters.values():
+    cotangent = tensor(9, *y.shape)
+    for parameter, *_ in parameters.values():
         parameter.grad = None
     (y * cotangent).sum().backward()
-    turned = lambda value, is_matrix: (value.T if is_matrix else value).flatten().tolist()
+
+    def turned(value, is_matrix, part=slice(None)):
+        return (value.T if is_matrix else value[part]).flatten().tolist()
+
     return {"name": name, "model": model, "x": f"class[7][{LENGTH}]" if is_class else f"f32[{LENGTH},{WIDTH}]",
-            "y_shape": f"{LENGTH},{WIDTH}", "input": x.flatten().tolist(), "cotangent": cotangent.flatten().tolist(),
-            "parameters": {path: turned(p.detach(), is_matrix) for path, (p, is_matrix) in parameters.items()},
+            "y_shape": ",".join(str(size) for size in y.shape[1:]), "input": x.flatten().tolist(), "cotangent": cotangent.flatten().tolist(),
+            "parameters": {path: turned(p.detach(), *how) for path, (p, *how) in parameters.items()},
             "y": y.flatten().tolist(),
-            "gradients": {path: turned(p.grad, is_matrix) for path, (p, is_matrix) in parameters.items()}}
+            "gradients": {path: turned(p.grad, *how) for path, (p, *how) in parameters.items()}}
 
 
 def main():
-    cases = [attention(False), attention(True), block(), embedding()]
+    cases = [attention(False), attention(True), block(), embedding(), recurrent("rnn"), recurrent("lstm"),
+             recurrent("gru"), recurrent("rnn", last=True), recurrent("lstm", last=True, reverse=True),
+             recurrent("gru", reverse=True)]
     text = json.dumps({"origin": f"tests/oracle/layers.py, torch {torch.__version__}",
                        "layers": [record(*case) for case in cases]}, indent=1)
     (pathlib.Path(__file__).resolve().parent / "layers.json").write_text(text + "\n")
