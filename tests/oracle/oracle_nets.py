@@ -317,6 +317,46 @@ def lenet_loss(p, d, _):
     return F.cross_entropy(mlp(p, LENET, "relu", x.flatten(1)), d["labels"])
 
 
+CHARACTERS, WIDTH, HEADS, BLOCKS, WINDOW = 65, 128, 4, 4, 64
+
+
+def norm_parameters(path, width):
+    return [weight(path + ".gamma", width, scale=0.25, offset=1), weight(path + ".beta", width, scale=0.25)]
+
+
+def transformer_parameters():
+    specs = [weight("token", CHARACTERS, WIDTH, scale=0.0625), weight("position.w", WINDOW, WIDTH, scale=0.0625)]
+    for block in (f"block.{number}" for number in range(1, BLOCKS + 1)):
+        specs += [*norm_parameters(block + ".norm1", WIDTH),
+                  *dense_parameters([(block + ".attention.qkv", WIDTH, 3 * WIDTH), (block + ".attention.out", WIDTH, WIDTH)]),
+                  *norm_parameters(block + ".norm2", WIDTH),
+                  *dense_parameters([(block + ".up", WIDTH, 4 * WIDTH), (block + ".down", 4 * WIDTH, WIDTH)])]
+    return specs + norm_parameters("norm", WIDTH)
+
+
+def layer_norm(p, path, x):
+    import torch
+    return torch.nn.functional.layer_norm(x, x.shape[-1:], p[path + ".gamma"], p[path + ".beta"])
+
+
+def transformer_loss(p, d, _):
+    import torch.nn.functional as F
+    x = F.embedding(d["tokens"], p["token"]) + p["position.w"]
+    batch, places, width = x.shape
+    for block in (f"block.{number}" for number in range(1, BLOCKS + 1)):
+        qkv = dense(p, block + ".attention.qkv", layer_norm(p, block + ".norm1", x))
+        q, k, v = (part.view(batch, places, HEADS, -1).transpose(1, 2) for part in qkv.split(width, dim=2))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + dense(p, block + ".attention.out", y.transpose(1, 2).reshape(batch, places, width))
+        x = x + dense(p, block + ".down", F.gelu(dense(p, block + ".up", layer_norm(p, block + ".norm2", x))))
+    logits = F.linear(layer_norm(p, "norm", x), p["token"])
+    return F.cross_entropy(logits.flatten(0, 1), d["next"].flatten())
+
+
+def transformer_rate(step, total):
+    return 1e-3 * (step + 1) / 100 if step < 100 else cosine(1e-3, 1e-4)(step - 100, total - 100)
+
+
 def autoencoder_loss(p, d, _):
     import torch
     import torch.nn.functional as F
@@ -401,4 +441,12 @@ NETS = {net.name: net for net in [
         over={"critic_loss": "critic.*", "generator_loss": "generator.*"},
         optimizer=Optimizer("adam", linear(0.002, 0), {"betas": (0.0, 0.9)},
                             groups=[("generator.*", {"lr": linear(0.0002, 0)})]), first_batch=100),
+    Net("char_transformer", "examples/zoo/char_transformer.tarn",
+        "transformer of 4 blocks, width 128, 4 heads, 64 characters of 65, logits by the embedding, AdamW with warm-up, "
+        "decay of matrices only, gradients clipped, batch 12",
+        batch=12, inputs=[{"name": "tokens", "kind": "tokens", "classes": CHARACTERS, "row": [WINDOW]},
+                          {"name": "next", "kind": "tokens", "classes": CHARACTERS, "row": [WINDOW], "shift": 1}],
+        parameters=transformer_parameters(), loss=transformer_loss,
+        optimizer=Optimizer("adamw", transformer_rate, {"betas": (0.9, 0.99), "weight_decay": 0.1},
+                            groups=[("*.b", {"weight_decay": 0.0}), ("*norm*", {"weight_decay": 0.0})], clip_norm=1.0)),
 ]}
