@@ -10,6 +10,7 @@
 #include "ir/base/check.h"
 #include "ir/contract_spec.h"
 #include "ir/scan.h"
+#include "ir/view_map.h"
 
 namespace tarn {
 
@@ -142,6 +143,7 @@ struct Evaluator {
       result.data = x.data;
       return;
     }
+    if (!leaves_range(*map, result.type.shape, x.type.shape)) return copy_strided(*map, x);
     std::vector<int64_t> index(result.type.shape.size(), 0), strides = row_major_strides(x.type.shape);
     for (double& element : result.data) {
       int64_t offset = 0;
@@ -156,6 +158,27 @@ struct Evaluator {
       element = inside ? x.data[offset] : 0;
       advance(index, result.type.shape);
     }
+  }
+
+  // A view that stays inside reads x in equal steps along each dimension.
+  void copy_strided(const std::vector<AffineIndex>& map, const Tensor& x) const {
+    Shape rows = result.type.shape;
+    if (rows.empty() || result.data.empty()) {
+      for (double& element : result.data) element = x.data[0];
+      return;
+    }
+    std::vector<int64_t> steps(rows.size(), 0), strides = row_major_strides(x.type.shape), index(rows.size(), 0);
+    int64_t first = 0, length = rows.back();
+    for (size_t d = 0; d < map.size(); ++d) {
+      first += map[d].offset * strides[d];
+      for (size_t r = 0; r < steps.size(); ++r) steps[r] += map[d].coefficients[r] * strides[d];
+    }
+    rows.back() = 1;
+    double* to = result.data.data();
+    do {
+      const double* from = x.data.data() + first + dot(index, steps);
+      for (int64_t i = 0; i < length; ++i) *to++ = from[i * steps.back()];
+    } while (advance(index, rows));
   }
 
   // The strides of `term`'s dimensions in the order of `labels`; 0 for a label that the term has not.
@@ -177,12 +200,13 @@ struct Evaluator {
     std::vector<int64_t> rhs_outer = strides_of(spec.result, spec.rhs, rhs.type.shape);
     std::vector<int64_t> lhs_inner = strides_of(spec.k, spec.lhs, lhs.type.shape);
     std::vector<int64_t> rhs_inner = strides_of(spec.k, spec.rhs, rhs.type.shape);
+    join_steps(summed, lhs_inner, rhs_inner);
     std::vector<int64_t> index(spec.result.size(), 0), outer_summed;
-    // The longest summed label is the inner loop; the others step around it.
-    size_t longest = std::max_element(summed.begin(), summed.end()) - summed.begin();
-    int64_t length = summed.empty() ? 1 : summed[longest];
-    int64_t lhs_step = summed.empty() ? 0 : lhs_inner[longest], rhs_step = summed.empty() ? 0 : rhs_inner[longest];
-    if (!summed.empty()) summed[longest] = 1;
+    // One summed label is the inner loop; the others step around it.
+    size_t inner = inner_label(summed, lhs_inner, rhs_inner);
+    int64_t length = summed.empty() ? 1 : summed[inner];
+    int64_t lhs_step = summed.empty() ? 0 : lhs_inner[inner], rhs_step = summed.empty() ? 0 : rhs_inner[inner];
+    if (!summed.empty()) summed[inner] = 1;
     bool is_empty = element_count(summed) == 0;
     outer_summed.assign(summed.size(), 0);
     for (double& element : result.data) {
@@ -199,12 +223,43 @@ struct Evaluator {
     }
   }
 
+  // Neighbouring labels along which both operands go on in equal steps become one.
+  static void join_steps(Shape& sizes, std::vector<int64_t>& lhs, std::vector<int64_t>& rhs) {
+    for (size_t d = sizes.size(); d-- > 1;) {
+      if (lhs[d - 1] != lhs[d] * sizes[d] || rhs[d - 1] != rhs[d] * sizes[d]) continue;
+      sizes[d - 1] *= sizes[d];
+      lhs[d - 1] = lhs[d];
+      rhs[d - 1] = rhs[d];
+      for (std::vector<int64_t>* list : {&sizes, &lhs, &rhs})
+        list->erase(list->begin() + static_cast<std::ptrdiff_t>(d));
+    }
+  }
+
+  // The label for the inner loop: long, or of steps that stay in the cache.
+  static size_t inner_label(const Shape& sizes, const std::vector<int64_t>& lhs, const std::vector<int64_t>& rhs) {
+    auto cost = [&](size_t d) {
+      constexpr double kStart = 8, kMiss = 4;  // of a loop, and of an element far away, in elements that are near
+      return kStart / static_cast<double>(std::max<int64_t>(sizes[d], 1)) + (std::max(lhs[d], rhs[d]) > 8 ? kMiss : 1);
+    };
+    size_t best = 0;
+    for (size_t d = 1; d < sizes.size(); ++d) best = cost(d) < cost(best) ? d : best;
+    return best;
+  }
+
   double sum_of_products(double total, const double* x, int64_t x_step, const double* y, int64_t y_step,
                          int64_t length) const {
     bool is_exact = result.type.dtype == DType::F64 || (result.type.dtype == DType::F32 && !options.round_f32);
+    if (is_exact) {
+      double parts[4] = {};  // each addition waits for the one before it: four chains wait together
+      int64_t i = 0;
+      for (; i + 4 <= length; i += 4) {
+        for (int64_t p = 0; p < 4; ++p) parts[p] += x[(i + p) * x_step] * y[(i + p) * y_step];
+      }
+      for (; i < length; ++i) parts[0] += x[i * x_step] * y[i * y_step];
+      return total + ((parts[0] + parts[1]) + (parts[2] + parts[3]));
+    }
     for (int64_t i = 0; i < length; ++i) {
-      total += x[i * x_step] * y[i * y_step];
-      if (!is_exact) total = to_dtype(total, result.type.dtype, options);
+      total = to_dtype(total + x[i * x_step] * y[i * y_step], result.type.dtype, options);
     }
     return total;
   }
@@ -255,7 +310,8 @@ Tensor evaluate(const OpDef& def, const Attrs& attrs, const Type& type, const st
                 const InterpretOptions& options) {
   Tensor result{type, std::vector<double>(type.elements(), 0)};
   std::visit(Evaluator{attrs, operands, options, result}, def.body);
-  for (double& element : result.data) element = to_dtype(element, type.dtype, options);
+  bool is_rounded = type.dtype != DType::F64 && (type.dtype != DType::F32 || options.round_f32);
+  for (double& element : result.data) element = is_rounded ? to_dtype(element, type.dtype, options) : element;
   return result;
 }
 
