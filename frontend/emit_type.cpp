@@ -100,6 +100,12 @@ Term Emitter::to_float(const Term& x, Span span, DType dtype) {
 // Rounded down, for integers through f64, which holds them exactly (i64: up to 2^53); x / 0 of integers is 0.
 Term Emitter::floor_div(const Term& a, const Term& b, Span span) {
   if (!is_arithmetic(a, "floor_div", span) || !is_arithmetic(b, "floor_div", span)) return {};
+  if (a.kind == TermKind::Integer && b.kind == TermKind::Integer && b.integer != 0) {
+    bool rounds = a.integer % b.integer != 0 && (a.integer < 0) != (b.integer < 0);
+    Term quotient = integer_term(a.integer / b.integer - (rounds ? 1 : 0), a.origin);
+    quotient.from_batch = a.from_batch || b.from_batch;
+    return quotient;
+  }
   std::optional<DType> dtype = agree(a, b, "floor_div", span);
   if (!dtype) return {};
   if (is_float(*dtype)) return unary("floor", arithmetic("div", "floor_div", a, b, span), span);
