@@ -143,7 +143,7 @@ struct Evaluator {
       result.data = x.data;
       return;
     }
-    if (!leaves_range(*map, result.type.shape, x.type.shape)) return copy_strided(*map, x);
+    if (!x.data.empty() && !leaves_range(*map, result.type.shape, x.type.shape)) return copy_strided(*map, x);
     std::vector<int64_t> index(result.type.shape.size(), 0), strides = row_major_strides(x.type.shape);
     for (double& element : result.data) {
       int64_t offset = 0;
