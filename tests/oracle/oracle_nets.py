@@ -249,9 +249,14 @@ def conv_parameters(path, f, c, k):
     return [weight(path + ".w", f, c, k, k, scale=scale), weight(path + ".b", f, scale=0.0625)]
 
 
+def norm_parameters(path, channels):
+    return [weight(path + ".gamma", channels, scale=0.25, offset=1), weight(path + ".beta", channels, scale=0.25)]
+
+
 def conv(p, path, x, **form):
+    """Without a bias where there is none."""
     import torch
-    return torch.nn.functional.conv2d(x, p[path + ".w"], p[path + ".b"], **form)
+    return torch.nn.functional.conv2d(x, p[path + ".w"], p.get(path + ".b"), **form)
 
 
 def cosine(start, end):
@@ -357,6 +362,21 @@ def transformer_rate(step, total):
     return 1e-3 * (step + 1) / 100 if step < 100 else cosine(1e-3, 1e-4)(step - 100, total - 100)
 
 
+CIFAR_BLOCKS = [("block1", 32, 3), ("block2", 32, 32), ("block3", 64, 32), ("block4", 64, 64)]
+CIFAR_DENSE = [("fc", 4096, 256), ("out", 256, 10)]
+
+
+def cifar_cnn_loss(p, d, context):
+    import torch
+    import torch.nn.functional as F
+    x = d["images"]
+    for path, _, _ in CIFAR_BLOCKS:
+        x = torch.relu(context.batch_norm(p, path + ".norm", conv(p, path + ".conv", x, padding=1)))
+        x = F.max_pool2d(x, 2) if path in ("block2", "block4") else x
+    x = context.dropout("drop", x.flatten(1), 0.25)
+    return F.cross_entropy(mlp(p, CIFAR_DENSE, "relu", x), d["labels"])
+
+
 def autoencoder_loss(p, d, _):
     import torch
     import torch.nn.functional as F
@@ -427,10 +447,18 @@ NETS = {net.name: net for net in [
         parameters=dense_parameters([("encoder.fc1", 784, 128), ("encoder.fc2", 128, 32), ("decoder.fc1", 32, 128),
                                      ("decoder.fc2", 128, 784)]),
         loss=autoencoder_loss, optimizer=Optimizer("adam", 1e-3)),
-    Net("lenet", "examples/zoo/lenet.tarn", "LeNet: two convolutions with pooling, 120-84-10, relu, Adam lr 1e-3, batch 64",
+    Net("lenet", "examples/zoo/lenet.tarn", "LeNet: two convolutions with pooling, 120-84-10, relu, Adam, cosine, batch 64",
         batch=64, inputs=[dict(IMAGES, row=[1, 28, 28]), LABELS],
         parameters=[*conv_parameters("conv1", 6, 1, 5), *conv_parameters("conv2", 16, 6, 5), *dense_parameters(LENET)],
-        loss=lenet_loss, optimizer=Optimizer("adam", 1e-3), first_batch=100),
+        loss=lenet_loss, optimizer=Optimizer("adam", cosine(0.002, 0.00002))),
+    Net("cifar_cnn", "examples/zoo/cifar_cnn.tarn",
+        "four 3x3 convolutions with batch norm, relu and pooling, dropout 0.25, 256-10, Adam, cosine, batch 64",
+        batch=64, inputs=[dict(IMAGES, row=[3, 32, 32]), LABELS],
+        parameters=[spec for path, f, c in CIFAR_BLOCKS
+                    for spec in (conv_parameters(path + ".conv", f, c, 3)[0], *norm_parameters(path + ".norm", f))] +
+        dense_parameters(CIFAR_DENSE),
+        states=[spec for path, f, _ in CIFAR_BLOCKS for spec in running(path + ".norm", f)],
+        loss=cifar_cnn_loss, optimizer=Optimizer("adam", cosine(0.001, 0.00001)), is_random=True),
     Net("fgsm", "examples/zoo/fgsm.tarn", "784-128-64-10 on images and on attacks against it, Adam, cosine, batch 64",
         batch=64, inputs=[IMAGES, LABELS], parameters=dense_parameters(FGSM), loss=fgsm_loss,
         optimizer=Optimizer("adam", cosine(0.001, 0.00001))),
