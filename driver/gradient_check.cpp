@@ -81,6 +81,9 @@ Result<GradientFunction> gradient_function(const Module& source, const Op* gradi
     made.targets.push_back(mapped.at(gradient->operands[i + 1]));
     builder.result(mapped.at(gradient->results[i]), fmt::format("d.{}", i), Role::Output);
   }
+  for (const Func& body : source.funcs) {  // of the loops before the gradient, and others, which do no harm
+    if (body.kind == FuncKind::Body) made.module.funcs.push_back(body);
+  }
   PipelineResult result = run_pass(made.module, "autodiff");
   if (!result.ok()) return result.errors.front();
   return made;

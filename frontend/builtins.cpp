@@ -141,47 +141,6 @@ static Term run_transpose(Evaluator& e, BuiltinCall& call) {
   return {};
 }
 
-static Term run_concat(Evaluator& e, BuiltinCall& call) {
-  std::vector<Term> parts = {*call.args[0]};
-  parts.insert(parts.end(), call.rest.begin(), call.rest.end());
-  for (const Term& part : parts) {
-    bool is_joinable = part.is_tensor() && !part.weak && part.classes == 0 && part.dtype != DType::Bool;
-    if (is_joinable && part.dtype == parts[0].dtype) continue;
-    if (is_joinable) e.emit.agree(parts[0], part, "concat", call.span);
-    if (is_joinable) return {};
-    e.session.error(call.span, fmt::format("`concat` joins tensors, but one of its arguments is {}", describe(part)),
-                    "concat.C1");
-    return {};
-  }
-  auto axes = e.call_axes(call, 1, parts[0], integer_term(-1));
-  return axes && axes->size() == 1 ? e.emit.concat(parts, (*axes)[0], call.span) : Term{};
-}
-
-// split(x, 4) cuts the last dimension into 4; split(x, axis = 2) takes a dimension apart into as many tensors.
-static Term run_split(Evaluator& e, BuiltinCall& call) {
-  const Term& x = *call.args[0];
-  auto axes = e.call_axes(call, 2, x, integer_term(-1));
-  if (!axes || axes->size() != 1) return {};
-  size_t axis = (*axes)[0];
-  int64_t size = x.axes[axis].size, parts = call.args[1] ? call.args[1]->integer : size;
-  if (parts < 1 || size % parts != 0 || parts > 1000) {
-    e.session.error(call.span,
-                    fmt::format("dimension {} of `{}` does not divide into {} parts", axis, describe(x), parts),
-                    "split.C1");
-    return {};
-  }
-  Term result;
-  result.kind = TermKind::Tuple;
-  for (int64_t i = 0; i < parts; ++i) {
-    int64_t width = size / parts;
-    Term part = e.emit.slice(x, axis, i * width, (i + 1) * width, call.span);
-    if (!part.is_error() && !call.args[1]) part = e.emit.drop_axis(part, axis, call.span);
-    if (part.is_error()) return {};
-    result.items.push_back(std::move(part));
-  }
-  return result;
-}
-
 static Term run_einsum(Evaluator& e, BuiltinCall& call) {
   std::vector<Term> operands = {*call.args[1]};
   operands.insert(operands.end(), call.rest.begin(), call.rest.end());
@@ -277,9 +236,6 @@ static std::vector<Builtin> make_builtins() {
   table.push_back({"flatten", {x}, run_flatten, "[A, ..] -> [A, product of the others]"});
   table.push_back({"reshape", {x}, run_reshape, "the same elements in other sizes", false, true});
   table.push_back({"transpose", {x, {"order", ArgKind::Static, true}}, run_transpose, "dimensions in another order"});
-  table.push_back({"concat", {x, {"axis", ArgKind::Axes, true}}, run_concat, "tensors joined along a dimension", true});
-  table.push_back(
-      {"split", {x, {"parts", ArgKind::Static, true}, {"axis", ArgKind::Axes, true}}, run_split, "a tuple of slices"});
   table.push_back(
       {"einsum", {{"spec", ArgKind::Static}, {"a"}}, run_einsum, "sum of products of tensors by labels", true});
   add_gradient_builtins(table);
@@ -289,6 +245,7 @@ static std::vector<Builtin> make_builtins() {
   table.push_back(
       {"l2", {{"scale"}, {"paths", ArgKind::Static, true}}, run_penalty<true>, "scale * sum of w^2 over parameters"});
   add_index_builtins(table);
+  add_join_builtins(table);
   add_window_builtins(table);
   // Of the design, to come: known so that the message says so.
   table.push_back({"load", {{"x", ArgKind::Value, true}}, run_unsupported, "", true, true});

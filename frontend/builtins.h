@@ -49,6 +49,7 @@ void add_numeric_builtins(std::vector<Builtin>& table);   // builtins_numeric.cp
 void add_gradient_builtins(std::vector<Builtin>& table);  // builtins_gradient.cpp
 void add_random_builtins(std::vector<Builtin>& table);    // builtins_random.cpp
 void add_index_builtins(std::vector<Builtin>& table);     // builtins_index.cpp
+void add_join_builtins(std::vector<Builtin>& table);      // builtins_join.cpp
 
 // Whether a path such as "fc1.w" fits a glob such as "fc*.w"; `*` stands for any letters, `?` for one.
 bool matches_glob(std::string_view path, std::string_view glob);

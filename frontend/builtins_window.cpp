@@ -1,4 +1,4 @@
-// Builtins that surround, slide along, and join dimensions: pad, windows, stack; and pairs of sizes.
+// Builtins that surround dimensions and slide along them: pad, windows; and pairs of sizes.
 #include <fmt/format.h>
 
 #include "frontend/builtins.h"
@@ -61,28 +61,6 @@ static Term run_windows(Evaluator& e, BuiltinCall& call) {
   return e.emit.windows(x, *axis, {*size, *stride, *dilation}, call.span);
 }
 
-static Term run_stack(Evaluator& e, BuiltinCall& call) {
-  std::vector<Term> parts = {*call.args[0]};
-  parts.insert(parts.end(), call.rest.begin(), call.rest.end());
-  for (const Term& part : parts) {
-    bool is_fit = part.is_tensor() && !part.weak && part.classes == 0 && part.axes.size() == parts[0].axes.size();
-    if (is_fit) continue;
-    e.session.error(
-        call.span,
-        fmt::format("`stack` joins tensors of one shape, but has {} and {}", describe(parts[0]), describe(part)),
-        "stack.C1");
-    return {};
-  }
-  auto rank = static_cast<int64_t>(parts[0].axes.size());
-  int64_t axis = -1;
-  if (call.args[1]) axis = call.args[1]->kind == TermKind::Integer ? call.args[1]->integer : rank + 1;
-  if (axis < 0) axis += rank + 1;
-  if (axis >= 0 && axis <= rank) return e.emit.stack(parts, static_cast<size_t>(axis), call.span);
-  e.session.error(call.span, fmt::format("`axis` of `stack` is the place of the new dimension, from 0 to {}", rank),
-                  "stack.C1");
-  return {};
-}
-
 // pair(3) and pair([3, 3]) are [3, 3]: a size for each of two dimensions.
 static Term run_pair(Evaluator& e, BuiltinCall& call) {
   const Term& x = *call.args[0];
@@ -121,8 +99,6 @@ void add_window_builtins(std::vector<Builtin>& table) {
                    {x, axis, {"size", ArgKind::Static}, option("stride"), option("dilation")},
                    run_windows,
                    "[.., N, ..] -> [.., windows, .., size]"});
-  table.push_back(
-      {"stack", {x, {"axis", ArgKind::Axes, true}}, run_stack, "tensors joined along a new dimension", true});
   table.push_back({"pair", {{"x", ArgKind::Static}}, run_pair, "a size for each of two dimensions"});
   table.push_back(
       {"entries", {x, {"over", ArgKind::Axes, true}}, run_entries, "how many valid entries a reduction combines"});

@@ -19,7 +19,9 @@ train net on d {
 }
 )";
 
-static bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+static bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 TEST_CASE("exit codes: 0 done, 1 diagnostics, 2 usage") {
   Workplace here;
@@ -76,8 +78,8 @@ TEST_CASE("the compiler goes on from any dump to the same code") {
   REQUIRE(here.tarn("build net.tarn --emit=asm -o net.s --dump-dir dumps").exit_code == 0);
   CommandResult dumps = here.shell("ls dumps");
   CHECK(contains(dumps.output, "autodiff"));
-  CommandResult same = here.shell(
-      "for f in dumps/*; do " TARN_COMMAND " build $f --emit=asm -o from.s && cmp net.s from.s || exit 1; done");
+  CommandResult same = here.shell("for f in dumps/*; do " TARN_COMMAND
+                                  " build $f --emit=asm -o from.s && cmp net.s from.s || exit 1; done");
   CHECK(same.exit_code == 0);
   CHECK(same.output == "");
 }
@@ -111,6 +113,21 @@ TEST_CASE("check --gradients agrees with finite differences") {
   CommandResult result = here.tarn("check net.tarn --gradients");
   CHECK(result.exit_code == 0);
   CHECK(contains(result.output, "hidden.w"));
+  CHECK_FALSE(contains(result.output, "WRONG"));
+}
+
+TEST_CASE("check --gradients goes through loops") {
+  Workplace here;
+  std::string net = kNet;
+  net.replace(net.find("dense[8]"), 8, "reshape[B, 2, 2] |> both");
+  here.write("net.tarn",
+             net +
+                 "layer both(x: f32[B, T, I]) ="
+                 " concat([lstm[3](x) as forward, gru[3, reverse = true](x) as backward]) |> mean(over = 1)");
+  CommandResult result = here.tarn("check net.tarn --gradients");
+  CAPTURE(result.output);
+  CHECK(result.exit_code == 0);
+  CHECK(contains(result.output, "backward.u"));
   CHECK_FALSE(contains(result.output, "WRONG"));
 }
 
