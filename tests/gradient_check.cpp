@@ -138,4 +138,31 @@ double gradient_error(const Module& module, const Func& func, const std::vector<
   return std::sqrt(error) / std::max(std::sqrt(norm), 1e-3);
 }
 
+bool has_kink(const Module& module, const Func& func, const std::vector<size_t>& wrt, const std::vector<Tensor>& args,
+              uint64_t seed) {
+  constexpr double kStep = 1e-6;
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> normal;
+  std::vector<Tensor> results = run(module, func, args);
+  double here = results[0].data[0];
+  for (int trial = 0; trial < 32; ++trial) {
+    std::vector<Tensor> up = args, down = args;
+    double slope = 0;
+    for (size_t k = 0; k < wrt.size(); ++k) {
+      for (size_t i = 0; i < args[wrt[k]].data.size(); ++i) {
+        // Some directions move a few elements only, so that a kink is not lost among the others.
+        double direction = trial % 2 == 0 || random() % 8 == 0 ? normal(random) : 0;
+        slope += direction * results[1 + k].data[i];
+        up[wrt[k]].data[i] += kStep * direction;
+        down[wrt[k]].data[i] -= kStep * direction;
+      }
+    }
+    double right = (run(module, func, up)[0].data[0] - here) / kStep;
+    double left = (here - run(module, func, down)[0].data[0]) / kStep;
+    double off = std::fabs(slope - (left + right) / 2);
+    if (off > 1e-7 && std::fabs(right - left) > 0.05 * off) return true;
+  }
+  return false;
+}
+
 }  // namespace tarn

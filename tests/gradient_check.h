@@ -26,4 +26,8 @@ double gradient_error(const OpDef& def, const Sample& sample, int order, std::mt
 double gradient_error(const Module& module, const Func& func, const std::vector<size_t>& wrt,
                       const std::vector<Tensor>& args, double step, std::mt19937_64& random);
 
+// Whether the function's slopes to either side differ by more than a small part of what such a gradient is off by.
+bool has_kink(const Module& module, const Func& func, const std::vector<size_t>& wrt, const std::vector<Tensor>& args,
+              uint64_t seed);
+
 }  // namespace tarn

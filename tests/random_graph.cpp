@@ -30,6 +30,7 @@ class GraphMaker {
     func_ = &module_.funcs[0];
     func_->name = "f";
     b_.emplace(*func_);
+    wide_ = any(std::vector<double>{0, 0, 0, 0.3, 1});
   }
 
   Module make() {
@@ -51,7 +52,8 @@ class GraphMaker {
   }
 
   int64_t random_size() {
-    static const std::vector<int64_t> kSizes = {1, 1, 2, 3, 3, 4, 5, 7, 8, 9, 11, 15, 16, 17, 31, 32, 33, 63, 65, 127};
+    static const std::vector<int64_t> kSizes = {1,  1,  2,  2,  3,  3,  4,  4,  5,  5,  7,  7,   8,   9,  11,
+                                                13, 15, 16, 17, 19, 31, 32, 33, 63, 64, 65, 127, 128, 129};
     return options_.with_empty && chance(0.02) ? 0 : any(kSizes);
   }
   Shape random_shape() {
@@ -64,18 +66,19 @@ class GraphMaker {
   }
 
   // --- values ---
+  DType float_type() { return chance(wide_) ? DType::F64 : DType::F32; }
   const Interval& interval(ValueId value) const { return intervals_.at(value.index); }
   ValueId remember(ValueId value, Interval interval) {
     intervals_[value.index] = interval;
     return value;
   }
-  ValueId new_argument(Shape shape, DType dtype = DType::F32) {
-    bool is_float = dtype == DType::F32;
+  ValueId new_argument(Shape shape) { return new_argument(std::move(shape), float_type()); }
+  ValueId new_argument(Shape shape, DType dtype) {
     if (depth_ > 0) {  // a body's arguments are its own
-      double value = is_float ? number(-2, 2) : 3;
+      double value = is_float(dtype) ? number(-2, 2) : dtype == DType::Bool ? 1 : 3;
       return remember(b_->constant(value, {dtype, std::move(shape)}), {value, value});
     }
-    Interval range = is_float ? Interval{-2, 2} : Interval{0, 9};
+    Interval range = is_float(dtype) ? Interval{-2, 2} : dtype == DType::Bool ? Interval{0, 1} : Interval{0, 9};
     return remember(b_->argument({dtype, std::move(shape)}, "x", Role::Input), range);
   }
   // A value of that kind, recent ones rather than old ones; nullopt if there is none.
@@ -90,8 +93,12 @@ class GraphMaker {
     return chance(0.7) ? found[found.size() - 1 - from_end] : any(found);
   }
   std::optional<ValueId> find_float() {
-    return find([](const Type& type, Interval) { return type.dtype == DType::F32; });
+    return find([](const Type& type, Interval) { return is_float(type.dtype); });
   }
+  std::optional<ValueId> find_number() {
+    return find([](const Type& type, Interval) { return is_float(type.dtype) || is_index(type.dtype); });
+  }
+  static bool is_index(DType dtype) { return dtype == DType::I32 || dtype == DType::I64; }
   // A second operand of the type of the first: an old value, a constant, or a smaller value broadcast to it.
   ValueId partner(const Type& type) {
     std::optional<ValueId> old = find([&](const Type& other, Interval) { return other == type; });
@@ -108,7 +115,7 @@ class GraphMaker {
       auto [value, dims] = any(smaller);
       return remember(b_->broadcast(value, type.shape, dims), interval(value));
     }
-    double value = type.dtype == DType::F32 ? any(std::vector<double>{0, 1, -1, 0.5, 2, 3, number(-2, 2)}) : 1;
+    double value = is_float(type.dtype) ? any(std::vector<double>{0, 1, -1, 0.5, 2, 3, number(-2, 2)}) : pick(0, 1);
     return remember(b_->constant(value, type), {value, value});
   }
   static bool embed(const Shape& small, const Shape& large, std::vector<int64_t>& dims) {
@@ -132,6 +139,7 @@ class GraphMaker {
         &GraphMaker::reshape, &GraphMaker::transpose, &GraphMaker::broadcast,   &GraphMaker::slice,
         &GraphMaker::pad,     &GraphMaker::convert,   &GraphMaker::integers,    &GraphMaker::gather,
         &GraphMaker::scatter, &GraphMaker::window,    &GraphMaker::convolution, &GraphMaker::convolution,
+        &GraphMaker::convert, &GraphMaker::integers,  &GraphMaker::integers,    &GraphMaker::order,
     };
     if (options_.scans && depth_ < 2 && chance(0.08)) return scan();
     (this->*any(kForms))();
@@ -139,17 +147,17 @@ class GraphMaker {
 
   // A loop whose body grows like a function of its own; carries are kept in [-1, 1].
   void scan() {
-    std::optional<ValueId> x = find([](const Type& type, Interval) {
-      return type.dtype == DType::F32 && type.rank() >= 1 && type.rank() <= 4 && type.shape[0] <= 5;
-    });
+    std::optional<ValueId> x =
+        find([](const Type& type, Interval) { return is_float(type.dtype) && type.rank() >= 1 && type.shape[0] <= 5; });
     if (!x) return;
     std::vector<ValueId> initial, sequences = {*x}, constants;
-    auto is_small = [](const Type& type, Interval) { return type.dtype == DType::F32 && type.rank() <= 3; };
+    auto is_small = [](const Type& type, Interval) { return is_float(type.dtype) && type.rank() <= 3; };
     for (int i = pick(0, 2); i > 0; --i) {
       if (auto value = find(is_small)) initial.push_back(*value);
     }
     for (int i = pick(0, 2); i > 0; --i) {
-      if (auto value = find_float()) constants.push_back(*value);
+      auto value = chance(0.8) ? find_float() : find([](const Type&, Interval) { return true; });
+      if (value) constants.push_back(*value);
     }
     int64_t length = b_->type(*x).shape[0];
     module_.funcs.emplace_back();
@@ -223,8 +231,10 @@ class GraphMaker {
         {"copy", {lo, hi}},
         {"relu", {std::max(lo, 0.0), std::max(hi, 0.0)}},
         {"round", {std::floor(lo), std::ceil(hi)}},
+        {"atan", {std::atan(lo), std::atan(hi)}},
     };
     if (hi < 3) fitting.push_back({"exp", {std::exp(lo), std::exp(hi)}});
+    if (hi < 3) fitting.push_back({"expm1", {std::expm1(lo), std::expm1(hi)}});
     if (lo >= 0.1) fitting.push_back({"log", {std::log(lo), std::log(hi)}});
     if (lo >= 0.1) fitting.push_back({"sqrt", {std::sqrt(lo), std::sqrt(hi)}});
     if (lo >= 0.1) fitting.push_back({"rsqrt", {1 / std::sqrt(hi), 1 / std::sqrt(lo)}});
@@ -280,12 +290,12 @@ class GraphMaker {
 
   // A comparison, logic on bools, or a select by a bool.
   void choice() {
-    std::optional<ValueId> x = find_float();
+    std::optional<ValueId> x = chance(0.8) ? find_float() : find_number();
     if (!x) return;
     Type type = b_->type(*x), bools{DType::Bool, type.shape};
     std::optional<ValueId> condition = find([&](const Type& other, Interval) { return other == bools; });
     if (!condition || chance(0.2)) {
-      std::string_view op = any(std::vector<std::string_view>{"lt", "le", "gt", "ge"});
+      std::string_view op = any(std::vector<std::string_view>{"lt", "le", "gt", "ge", "eq", "ne"});
       condition = remember(b_->op(op, {*x, partner(type)}), {0, 1});
     }
     if (chance(0.5)) {
@@ -302,20 +312,22 @@ class GraphMaker {
 
   void generate() {
     Shape shape = random_shape();
-    if (depth_ == 0 && chance(0.5)) {
-      if (!seed_.is_valid()) seed_ = b_->argument({DType::I64, {}}, "seed", Role::Seed);
+    if (chance(0.5)) {
+      if (depth_ == 0 && !seed_.is_valid()) seed_ = b_->argument({DType::I64, {}}, "seed", Role::Seed);
+      ValueId seed = depth_ == 0 ? seed_ : b_->constant(pick(0, 100), {DType::I64, {}});
       ValueId step = b_->constant(pick(0, 100), {DType::I64, {}});
-      emit("random_uniform", {seed_, step}, {{"shape", shape}, {"stream", int64_t{pick(0, 1000000)}}}, {0, 1});
+      emit("random_uniform", {seed, step}, {{"shape", shape}, {"stream", int64_t{pick(0, 1000000)}}}, {0, 1});
     } else if (!shape.empty()) {
       int64_t axis = pick(0, static_cast<int>(shape.size()) - 1);
       double last = std::max<double>(0, static_cast<double>(shape[axis] - 1));
-      emit("iota", {}, {{"axis", axis}, {"dtype", any(std::vector<std::string>{"f32", "i32"})}, {"shape", shape}},
+      emit("iota", {},
+           {{"axis", axis}, {"dtype", any(std::vector<std::string>{"f32", "i32", "f64", "i64"})}, {"shape", shape}},
            {0, last});
     }
   }
 
   void reduce() {
-    std::optional<ValueId> x = find_float();
+    std::optional<ValueId> x = chance(0.8) ? find_float() : find_number();
     if (!x) return;
     std::vector<int64_t> axes;
     double combined = 1;
@@ -340,7 +352,7 @@ class GraphMaker {
   }
 
   void reshape() {
-    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.dtype != DType::I64; });
+    std::optional<ValueId> x = find([](const Type&, Interval) { return true; });
     if (!x) return;
     Shape shape = b_->type(*x).shape;
     if (chance(0.5) && shape.size() >= 2) {  // merge two neighbours
@@ -400,7 +412,7 @@ class GraphMaker {
   }
 
   void pad() {
-    std::optional<ValueId> x = find_float();
+    std::optional<ValueId> x = chance(0.8) ? find_float() : find_number();
     if (!x) return;
     Shape low, high, interior;
     int64_t elements = 1;
@@ -444,8 +456,8 @@ class GraphMaker {
   // Windows along one or two dimensions of a padded value, times weights: a convolution, whose channels are the first
   // dimension that windows leave alone.
   void convolution() {
-    std::optional<ValueId> x = find(
-        [](const Type& type, Interval) { return type.dtype == DType::F32 && type.rank() >= 2 && type.rank() <= 4; });
+    std::optional<ValueId> x =
+        find([](const Type& type, Interval) { return is_float(type.dtype) && type.rank() >= 2 && type.rank() <= 4; });
     if (!x) return;
     Shape shape = b_->type(*x).shape, low(shape.size(), 0), high = low, interior = low;
     double bound = interval(*x).bound();
@@ -482,15 +494,16 @@ class GraphMaker {
     result += 'f';
     if (element_count(weights) > options_.max_elements || summed * bound * 2 > kLargest) return;
     bound *= summed * 2;
-    emit("contract", {padded, new_argument(weights)}, {{"spec", labels + taps + "," + rhs + "->" + result}},
-         {-bound, bound});
+    emit("contract", {padded, new_argument(weights, b_->type(*x).dtype)},
+         {{"spec", labels + taps + "," + rhs + "->" + result}}, {-bound, bound});
   }
 
   void contract() {
     std::optional<ValueId> x =
-        find([](const Type& type, Interval) { return type.dtype == DType::F32 && type.rank() <= 4; });
+        find([](const Type& type, Interval) { return is_float(type.dtype) && type.rank() <= 5; });
     if (!x) return;
     const Shape shape = b_->type(*x).shape;
+    const DType dtype = b_->type(*x).dtype;
     std::string lhs, rhs, result;
     Shape rhs_shape;
     double summed = 1;
@@ -514,47 +527,82 @@ class GraphMaker {
     std::shuffle(result.begin(), result.end(), random_);
     for (char label : rhs) rhs_shape.push_back(fresh.contains(label) ? fresh[label] : shape[label - 'a']);
     if (elements > options_.max_elements || element_count(rhs_shape) > options_.max_elements) return;
-    std::optional<ValueId> y = find([&](const Type& type, Interval) { return type == Type{DType::F32, rhs_shape}; });
-    if (!y || chance(0.2)) y = new_argument(rhs_shape);
+    std::optional<ValueId> y = find([&](const Type& type, Interval) { return type == Type{dtype, rhs_shape}; });
+    if (!y || chance(0.2)) y = new_argument(rhs_shape, dtype);
     double bound = summed * interval(*x).bound() * interval(*y).bound();
     bool swapped = chance(0.3);
     if (swapped) std::swap(*x, *y), std::swap(lhs, rhs);
     emit("contract", {*x, *y}, {{"spec", lhs + "," + rhs + "->" + result}}, {-bound, bound});
   }
 
-  // Values of other dtypes become f32: bools, integers of arguments, and f64 scalars, which are broadcast.
+  // Values of one dtype become another; arguments of all dtypes.
   void convert() {
-    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.dtype != DType::F32; });
-    if (!x || chance(0.3)) {
-      if (depth_ == 0 && chance(0.4)) {
+    bool from_float = chance(0.3);
+    std::optional<ValueId> x = find([&](const Type& type, Interval) { return is_float(type.dtype) == from_float; });
+    if (!x || (!from_float && chance(0.3))) {
+      if (depth_ == 0 && chance(0.3)) {
         x = remember(b_->argument({DType::F64, {}}, "hyper", Role::Hyper, 0.5), {-2, 2});
       } else {
-        x = new_argument(random_shape(), chance(0.5) ? DType::U8 : DType::I32);
+        x = new_argument(random_shape(), any(std::vector<DType>{DType::U8, DType::I32, DType::I64, DType::Bool}));
       }
     }
-    emit("cast", {*x}, {{"dtype", "f32"}}, interval(*x));
+    auto [lo, hi] = interval(*x);
+    std::string to = chance(0.6) ? std::string(dtype_name(float_type()))
+                                 : any(std::vector<std::string>{"f32", "f64", "i32", "i64", "bool"});
+    if (to == "bool") return emit("cast", {*x}, {{"dtype", to}}, {0, 1});
+    bool cuts = from_float && to[0] == 'i';
+    emit("cast", {*x}, {{"dtype", to}}, cuts ? Interval{std::trunc(lo), std::trunc(hi)} : Interval{lo, hi});
   }
 
   void integers() {  // they stay in the game by arithmetic of their own
-    std::optional<ValueId> x = find([](const Type& type, Interval) { return type.dtype == DType::I32; });
+    std::optional<ValueId> x = find([](const Type& type, Interval) { return is_index(type.dtype); });
     if (!x) return;
     ValueId y = partner(Type(b_->type(*x)));
     Interval p = interval(*x), q = interval(y);
-    if (chance(0.5)) {
-      emit("add", {*x, y}, {}, {p.lo + q.lo, p.hi + q.hi});
-    } else {
-      emit("max", {*x, y}, {}, {std::max(p.lo, q.lo), std::max(p.hi, q.hi)});
-    }
+    double corners[] = {p.lo * q.lo, p.lo * q.hi, p.hi * q.lo, p.hi * q.hi};
+    auto [least, greatest] = std::minmax_element(std::begin(corners), std::end(corners));
+    std::vector<std::pair<std::string_view, Interval>> fitting = {
+        {"add", {p.lo + q.lo, p.hi + q.hi}},
+        {"sub", {p.lo - q.hi, p.hi - q.lo}},
+        {"mul", {*least, *greatest}},
+        {"min", {std::min(p.lo, q.lo), std::min(p.hi, q.hi)}},
+        {"max", {std::max(p.lo, q.lo), std::max(p.hi, q.hi)}},
+        {"neg", {-p.hi, -p.lo}},
+        {"abs", {0, p.bound()}},
+        {"sign", {-1, 1}},
+    };
+    auto [op, range] = any(fitting);
+    bool is_unary = op == "neg" || op == "abs" || op == "sign";
+    emit(op, is_unary ? std::vector{*x} : std::vector{*x, y}, {}, range);
+  }
+
+  // A sorting by counting: how many elements are less than each one, and the elements at these places.
+  void order() {
+    std::optional<ValueId> x = find([](const Type& type, Interval) {
+      return is_float(type.dtype) && type.rank() >= 1 && type.rank() <= 2 && type.shape.back() <= 17;
+    });
+    if (!x) return;
+    Shape shape = b_->type(*x).shape, square = shape;
+    square.push_back(shape.back());
+    if (element_count(square) > options_.max_elements) return;
+    std::vector<int64_t> rows, columns;
+    for (int64_t d = 0; d < static_cast<int64_t>(shape.size()); ++d) rows.push_back(d), columns.push_back(d);
+    ++columns.back();
+    ValueId less = b_->op("lt", {b_->broadcast(*x, square, columns), b_->broadcast(*x, square, rows)});
+    int64_t last = static_cast<int64_t>(shape.size());
+    ValueId rank = b_->op("sum", {b_->cast(less, DType::I32)}, {{"axes", std::vector<int64_t>{last}}});
+    remember(rank, {0, static_cast<double>(shape.back())});
+    if (shape.size() == 1) emit("gather", {*x, rank}, {{"axis", int64_t{0}}}, interval(*x));
   }
 
   // Integers that serve as indices: an old value, or an argument, some of whose numbers are out of range.
   ValueId indices() {
     std::optional<ValueId> old =
-        find([](const Type& type, Interval) { return type.dtype == DType::I32 && type.rank() <= 2; });
+        find([](const Type& type, Interval) { return is_index(type.dtype) && type.rank() <= 2; });
     if (old && chance(0.5)) return *old;
     Shape shape(static_cast<size_t>(pick(0, 2)));
     for (int64_t& size : shape) size = random_size();
-    return new_argument(shape, DType::I32);
+    return new_argument(shape, chance(0.5) ? DType::I32 : DType::I64);
   }
 
   void gather() {
@@ -577,8 +625,9 @@ class GraphMaker {
     if (chance(0.7)) shape.push_back(random_size());
     int64_t largest = element_count(shape) * std::max<int64_t>(size, 1);
     if (largest > 4 * options_.max_elements) return;
-    std::optional<ValueId> updates = find([&](const Type& type, Interval) { return type == Type{DType::F32, shape}; });
-    if (!updates) updates = new_argument(shape);
+    DType dtype = chance(0.8) ? float_type() : DType::I32;
+    std::optional<ValueId> updates = find([&](const Type& type, Interval) { return type == Type{dtype, shape}; });
+    if (!updates) updates = new_argument(shape, dtype);
     double bound = count * interval(*updates).bound();
     emit("scatter_add", {positions, *updates}, {{"axis", axis}, {"size", size}}, {-bound, bound});
   }
@@ -602,7 +651,8 @@ class GraphMaker {
   std::optional<Builder> b_;
   std::map<uint32_t, Interval> intervals_;  // of each value that may be an operand
   ValueId seed_;
-  int depth_ = 0;  // of bodies around
+  double wide_ = 0;  // how often a new float is of f64
+  int depth_ = 0;    // of bodies around
 };
 
 }  // namespace
@@ -614,18 +664,35 @@ Module random_module(uint64_t seed, const RandomGraphOptions& options) {
   }
 }
 
+// FNV-1a.
+static uint64_t hash_of(const std::string& text) {
+  uint64_t hash = 0xCBF29CE484222325;
+  for (char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
+  return hash;
+}
+
 std::vector<Tensor> random_args(const Func& func, uint64_t seed) {
-  std::mt19937_64 random(seed * 0x9E3779B97F4A7C15 + 1);
   std::uniform_real_distribution<float> real(-2, 2);
   std::uniform_int_distribution<int> integer(0, 9);
   std::vector<Tensor> args;
   for (const Argument& arg : func.args) {
     const Type& type = func.type(arg.value);
+    // By name: the numbers of one argument do not depend on the others.
+    std::mt19937_64 random(seed * 0x9E3779B97F4A7C15 + hash_of(func.name_of(arg.value)));
     Tensor tensor{type, std::vector<double>(type.elements())};
     for (double& element : tensor.data) element = is_float(type.dtype) ? real(random) : integer(random);
+    if (type.dtype == DType::Bool) {
+      for (double& element : tensor.data) element = std::fmod(element, 2);
+    }
     args.push_back(std::move(tensor));
   }
   return args;
+}
+
+static constexpr std::string_view kWeights = "weights";
+
+bool is_differentiated(const Func& func, const Argument& arg) {
+  return is_float(func.type(arg.value).dtype) && func.name_of(arg.value).rfind(kWeights, 0) != 0;
 }
 
 bool add_loss_and_gradients(Func& func, uint64_t seed) {
@@ -633,20 +700,23 @@ bool add_loss_and_gradients(Func& func, uint64_t seed) {
   std::uniform_real_distribution<float> weight(0.5, 1.5);
   Builder b(func);
   ValueId loss;
+  std::vector<ValueId> targets;
+  for (const Argument& arg : func.args) {
+    if (is_differentiated(func, arg)) targets.push_back(arg.value);
+  }
+  if (targets.empty()) return false;
   for (const FuncResult& result : func.results) {
     Type type = b.type(result.value);
-    if (type.dtype != DType::F32) continue;
+    if (!is_float(type.dtype)) continue;
     std::vector<int64_t> axes;
     for (int64_t axis = 0; axis < type.rank(); ++axis) axes.push_back(axis);
     double scale = weight(random) / static_cast<double>(std::max<int64_t>(type.elements(), 1));
-    ValueId part = b.mul(b.sum(result.value, axes), b.constant(scale, {DType::F32, {}}));
+    ValueId weighted = b.mul(result.value, b.argument(type, kWeights, Role::Input));
+    ValueId part = b.mul(b.sum(weighted, axes), b.constant(scale, {type.dtype, {}}));
+    if (loss.is_valid()) part = b.cast(part, b.type(loss).dtype);
     loss = loss.is_valid() ? b.add(loss, part) : part;
   }
-  std::vector<ValueId> targets;
-  for (const Argument& arg : func.args) {
-    if (b.type(arg.value).dtype == DType::F32) targets.push_back(arg.value);
-  }
-  if (!loss.is_valid() || targets.empty()) return false;
+  if (!loss.is_valid()) return false;
   std::vector<ValueId> gradients = b.gradient(loss, targets);
   func.results.clear();
   b.result(loss, "loss", Role::Loss);

@@ -9,7 +9,7 @@
 //
 // A graph has 3 to 40 ops of all forms but call and grad, and bodies of loops; values of rank 0 to 5 with sizes 0, 1,
 // primes and 2^k +- 1; edges are shared and duplicated, some ops are dead.  The one entry function is @f: arguments
-// have role input (f32, u8, i32), hyper (f64 scalars) or seed; results have role output.  Intervals are tracked while
+// have role input (of all dtypes), hyper (f64 scalars) or seed; results have role output.  Intervals are tracked while
 // it grows, so that for arguments from random_args every value is finite, below 10^3, and far from the poles of div,
 // log, sqrt and pow. Equal seeds and options give equal graphs.
 #pragma once
@@ -35,8 +35,10 @@ Module random_module(uint64_t seed, const RandomGraphOptions& options = {});
 // Numbers for each argument, exact in its dtype: floats in [-2, 2], integers in [0, 9].
 std::vector<Tensor> random_args(const Func& func, uint64_t seed);
 
-// Makes the results of @f a scalar loss (a weighted mean of its float results) and d loss / d x for each f32 argument
-// x, by a `grad` op that autodiff expands.  False where @f has no float result or argument.
+// Makes the results of @f a scalar loss (the float results times new arguments `weights`, summed) and d loss / d x for
+// each other float argument x, by a `grad` op that autodiff expands; a second time, gradients of second order too.
+// False where @f has no float result or argument.
 bool add_loss_and_gradients(Func& func, uint64_t seed);
+bool is_differentiated(const Func& func, const Argument& arg);
 
 }  // namespace tarn
