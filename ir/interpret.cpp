@@ -201,25 +201,63 @@ struct Evaluator {
     std::vector<int64_t> lhs_inner = strides_of(spec.k, spec.lhs, lhs.type.shape);
     std::vector<int64_t> rhs_inner = strides_of(spec.k, spec.rhs, rhs.type.shape);
     join_steps(summed, lhs_inner, rhs_inner);
-    std::vector<int64_t> index(spec.result.size(), 0), outer_summed;
-    // One summed label is the inner loop; the others step around it.
-    size_t inner = inner_label(summed, lhs_inner, rhs_inner);
-    int64_t length = summed.empty() ? 1 : summed[inner];
-    int64_t lhs_step = summed.empty() ? 0 : lhs_inner[inner], rhs_step = summed.empty() ? 0 : rhs_inner[inner];
-    if (!summed.empty()) summed[inner] = 1;
-    bool is_empty = element_count(summed) == 0;
-    outer_summed.assign(summed.size(), 0);
-    for (double& element : result.data) {
-      int64_t lhs_base = dot(index, lhs_outer), rhs_base = dot(index, rhs_outer);
-      double total = 0;
+    // One summed label is the inner loop of each element; the others step around it.
+    size_t longest = inner_label(summed, lhs_inner, rhs_inner);
+    Steps inner{1, 0, 0};
+    if (!summed.empty()) {
+      inner = {summed[longest], lhs_inner[longest], rhs_inner[longest]};
+      summed[longest] = 1;
+    }
+    if (inner.length == 0 || element_count(summed) == 0) return;
+    // Rows of the result along which one operand stays and the other's elements lie side by side are computed at once.
+    Steps row{1, 0, 0};
+    Shape rows = result.type.shape;
+    if (!rows.empty() && lhs_outer.back() + rhs_outer.back() == 1) {
+      row = {rows.back(), lhs_outer.back(), rhs_outer.back()};
+      rows.back() = 1;
+    }
+    std::vector<int64_t> index(rows.size(), 0), outer_summed(summed.size(), 0);
+    for (size_t first = 0; first < result.data.size(); first += static_cast<size_t>(row.length)) {
+      const double* x = lhs.data.data() + dot(index, lhs_outer);
+      const double* y = rhs.data.data() + dot(index, rhs_outer);
       do {
-        if (is_empty) break;
-        const double* x = lhs.data.data() + lhs_base + dot(outer_summed, lhs_inner);
-        const double* y = rhs.data.data() + rhs_base + dot(outer_summed, rhs_inner);
-        total = sum_of_products(total, x, lhs_step, y, rhs_step, length);
+        add_products(&result.data[first], row, x + dot(outer_summed, lhs_inner), y + dot(outer_summed, rhs_inner),
+                     inner);
       } while (advance(outer_summed, summed));
-      element = total;
-      advance(index, result.type.shape);
+      advance(index, rows);
+    }
+  }
+
+  // A loop, and by how much each operand moves in it.
+  struct Steps {
+    int64_t length, lhs, rhs;
+  };
+
+  // totals[n] += the sum over i of x[n, i] * y[n, i].
+  void add_products(double* totals, const Steps& row, const double* x, const double* y, const Steps& inner) const {
+    bool is_exact = result.type.dtype == DType::F64 || (result.type.dtype == DType::F32 && !options.round_f32);
+    if (is_exact && row.length > 1) {
+      if (row.lhs == 0) return add_scaled_rows(totals, row.length, y, inner.rhs, x, inner.lhs, inner.length);
+      return add_scaled_rows(totals, row.length, x, inner.lhs, y, inner.rhs, inner.length);
+    }
+    for (int64_t n = 0; n < row.length; ++n) {
+      totals[n] =
+          sum_of_products(totals[n], x + n * row.lhs, inner.lhs, y + n * row.rhs, inner.rhs, inner.length, is_exact);
+    }
+  }
+
+  // totals[n] += the sum over i of rows[i * row_step + n] * factors[i * factor_step]; four rows at once.
+  static void add_scaled_rows(double* totals, int64_t length, const double* rows, int64_t row_step,
+                              const double* factors, int64_t factor_step, int64_t count) {
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+      const double *a = rows + i * row_step, *b = a + row_step, *c = b + row_step, *d = c + row_step;
+      const double* f = factors + i * factor_step;
+      double fa = f[0], fb = f[factor_step], fc = f[2 * factor_step], fd = f[3 * factor_step];
+      for (int64_t n = 0; n < length; ++n) totals[n] += (a[n] * fa + b[n] * fb) + (c[n] * fc + d[n] * fd);
+    }
+    for (; i < count; ++i) {
+      for (int64_t n = 0; n < length; ++n) totals[n] += rows[i * row_step + n] * factors[i * factor_step];
     }
   }
 
@@ -246,9 +284,8 @@ struct Evaluator {
     return best;
   }
 
-  double sum_of_products(double total, const double* x, int64_t x_step, const double* y, int64_t y_step,
-                         int64_t length) const {
-    bool is_exact = result.type.dtype == DType::F64 || (result.type.dtype == DType::F32 && !options.round_f32);
+  double sum_of_products(double total, const double* x, int64_t x_step, const double* y, int64_t y_step, int64_t length,
+                         bool is_exact) const {
     if (is_exact) {
       double parts[4] = {};  // each addition waits for the one before it: four chains wait together
       int64_t i = 0;
@@ -310,8 +347,9 @@ Tensor evaluate(const OpDef& def, const Attrs& attrs, const Type& type, const st
                 const InterpretOptions& options) {
   Tensor result{type, std::vector<double>(type.elements(), 0)};
   std::visit(Evaluator{attrs, operands, options, result}, def.body);
-  bool is_rounded = type.dtype != DType::F64 && (type.dtype != DType::F32 || options.round_f32);
-  for (double& element : result.data) element = is_rounded ? to_dtype(element, type.dtype, options) : element;
+  bool is_exact = type.dtype == DType::F64 || (type.dtype == DType::F32 && !options.round_f32);
+  if (is_exact) return result;
+  for (double& element : result.data) element = to_dtype(element, type.dtype, options);
   return result;
 }
 
