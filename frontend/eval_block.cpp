@@ -1,66 +1,70 @@
 // Statements: let, use, require, return; what owns storage is in eval_param.cpp, loops are in eval_scan.cpp.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "frontend/evaluator.h"
 #include "frontend/print_ast.h"
 
 namespace tarn {
 
+using ast::Expr;
+using ast::ExprKind;
 using ast::Stmt;
 using ast::StmtKind;
 
 Flow Evaluator::run_block(const ast::Block& block, const FramePtr& frame) {
   Flow flow;
   flow.value.kind = TermKind::Tuple;  // nothing, so far
-  bool is_sound = true;
   for (const Stmt& stmt : block.statements) {
     Span before = session.user_span;
     if (!session.is_library(stmt.span)) session.user_span = stmt.span;
-    is_sound = run_stmt(stmt, frame, flow) && is_sound;
+    run_stmt(stmt, frame, flow);
     session.user_span = before;
     if (flow.returned) break;
   }
   return flow;
 }
 
-bool Evaluator::run_stmt(const Stmt& stmt, const FramePtr& frame, Flow& flow) {
+void Evaluator::run_stmt(const Stmt& stmt, const FramePtr& frame, Flow& flow) {
   switch (stmt.kind) {
     case StmtKind::Error:
-      return false;
+      return;  // reported by the parser
     case StmtKind::Const:
       frame->names[stmt.names[0].text] = eval_static(*stmt.value, frame);
-      return true;
+      return;
     case StmtKind::Param:
     case StmtKind::State:
       run_param(stmt, frame);
-      return true;
+      return;
     case StmtKind::Let:
       bind_names(stmt.names, stmt.is_tuple, eval(*stmt.value, frame), frame, stmt.value->span);
-      return true;
+      return;
     case StmtKind::Update:
       run_update(stmt, frame);
-      return true;
+      return;
     case StmtKind::Use:
       run_use(stmt, frame);
-      return true;
+      return;
     case StmtKind::Require:
-      run_require(stmt, frame);
-      return true;
+      if (run_require(stmt, frame)) return;
+      flow = {.value = {}, .returned = true};  // what follows rests on it
+      return;
     case StmtKind::Return:
       flow.value = eval(*stmt.value, frame);
       flow.returned = true;
-      return true;
+      return;
     case StmtKind::Expr:
       flow.value = eval(*stmt.value, frame);
-      return true;
+      return;
     case StmtKind::Next:
       run_next(stmt, frame);
-      return true;
+      return;
     case StmtKind::Yield:
       run_yield(stmt, frame);
-      return true;
+      return;
   }
-  return false;
 }
 
 void Evaluator::bind_names(const std::vector<ast::Name>& names, bool is_tuple, Term value, const FramePtr& frame,
@@ -111,16 +115,39 @@ void Evaluator::run_use(const Stmt& stmt, const FramePtr& frame) {
   frame->names[name] = is_layer ? callee : Term{};
 }
 
+// The names that an expression calculates with, each once.
+static void collect_names(const Expr& expr, std::vector<const Expr*>& names) {
+  auto is_known = [&](const Expr* name) { return name->text == expr.text; };
+  if (expr.kind == ExprKind::Name && std::none_of(names.begin(), names.end(), is_known)) names.push_back(&expr);
+  for (size_t i = expr.kind == ExprKind::Call ? 1 : 0; i < expr.parts.size(); ++i) collect_names(*expr.parts[i], names);
+  for (const ast::Arg& arg : expr.args) collect_names(*arg.value, names);
+}
+
+// "D is 64, Heads is 5": of the names in the condition, those that are numbers, texts or lists.
+std::string Evaluator::values_in(const Expr& condition, const FramePtr& frame) {
+  std::vector<const Expr*> names;
+  collect_names(condition, names);
+  std::vector<std::string> values;
+  for (const Expr* name : names) {
+    Term value = eval_static(*name, frame);
+    if (value.is_literal() || value.kind == TermKind::Text || value.kind == TermKind::List)
+      values.push_back(fmt::format("{} is {}", name->text, describe(value)));
+  }
+  return fmt::format("{}", fmt::join(values, ", "));
+}
+
 // require rate < 1, "the rate is below 1": a rule of a layer, labelled after its arguments' rules.
-void Evaluator::run_require(const Stmt& stmt, const FramePtr& frame) {
+bool Evaluator::run_require(const Stmt& stmt, const FramePtr& frame) {
   Frame& root = *frame->root;
   int number = ++root.requirements + (root.decl ? static_cast<int>(root.decl->params.size()) : 0);
   Term condition = eval_static(*stmt.value, frame);
-  if (condition.is_error() || (condition.is_literal() && condition.number() != 0)) return;
+  if (condition.is_error() || (condition.is_literal() && condition.number() != 0)) return true;
   std::string text = stmt.message.empty() ? print_expr(*stmt.value) : stmt.message;
+  std::string values = values_in(*stmt.value, frame);
   Span span = session.calls.empty() ? stmt.span : session.calls.back().span;
-  session.error(span, fmt::format("{}: {}", root.what, text),
+  session.error(span, fmt::format("{}: {}{}{}", root.what, text, values.empty() ? "" : ", but ", values),
                 fmt::format("{}.C{}", root.decl ? root.decl->name.text : "require", number));
+  return false;
 }
 
 }  // namespace tarn

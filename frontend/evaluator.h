@@ -203,11 +203,12 @@ class Evaluator {
                  const std::string& clause, const std::string& rule, Span span);
 
   // Statements (eval_block.cpp, eval_param.cpp)
-  bool run_stmt(const ast::Stmt& stmt, const FramePtr& frame, Flow& flow);
+  void run_stmt(const ast::Stmt& stmt, const FramePtr& frame, Flow& flow);
   void run_param(const ast::Stmt& stmt, const FramePtr& frame);
   void run_update(const ast::Stmt& stmt, const FramePtr& frame);
   void run_use(const ast::Stmt& stmt, const FramePtr& frame);
-  void run_require(const ast::Stmt& stmt, const FramePtr& frame);
+  bool run_require(const ast::Stmt& stmt, const FramePtr& frame);
+  std::string values_in(const ast::Expr& condition, const FramePtr& frame);
   const ParamSpec* declare(const ast::Stmt& stmt, Role role, DType dtype, std::vector<Axis> axes,
                            const FramePtr& frame);
 
