@@ -121,6 +121,10 @@ Tensor made_up(const Module& source, const Func& step, const Argument& arg, uint
           value = std::floor(drawn * static_cast<double>(classes));
         else if (type.dtype == DType::U8)
           value = std::floor(drawn * 256);
+        else if (type.dtype == DType::Bool)
+          value = drawn < 0.5;
+        else if (!is_float(type.dtype))
+          value = std::floor(drawn * 10);
         else
           value = drawn * 2 - 1;
       }
