@@ -472,8 +472,8 @@ NETS = {net.name: net for net in [
     Net("char_transformer", "examples/zoo/char_transformer.tarn",
         "transformer of 4 blocks, width 128, 4 heads, 64 characters of 65, logits by the embedding, AdamW with warm-up, "
         "decay of matrices only, gradients clipped, batch 12",
-        batch=12, inputs=[{"name": "tokens", "kind": "tokens", "classes": CHARACTERS, "row": [WINDOW]},
-                          {"name": "next", "kind": "tokens", "classes": CHARACTERS, "row": [WINDOW], "shift": 1}],
+        batch=12, inputs=[{"name": "tokens", "kind": "tokens", "classes": CHARACTERS, "file": "u8", "row": [WINDOW]},
+                          {"name": "next", "kind": "tokens", "classes": CHARACTERS, "file": "u8", "row": [WINDOW], "shift": 1}],
         parameters=transformer_parameters(), loss=transformer_loss,
         optimizer=Optimizer("adamw", transformer_rate, {"betas": (0.9, 0.99), "weight_decay": 0.1},
                             groups=[("*.b", {"weight_decay": 0.0}), ("*norm*", {"weight_decay": 0.0})], clip_norm=1.0)),
