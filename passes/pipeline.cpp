@@ -12,6 +12,7 @@
 #include "ir/print.h"
 #include "ir/verify.h"
 #include "passes/autodiff.h"
+#include "passes/contract_order.h"
 #include "passes/cse.h"
 #include "passes/dce.h"
 #include "passes/fuse.h"
@@ -24,6 +25,7 @@
 namespace tarn {
 
 static constexpr PipelineStep kPipeline[] = {
+    {&pass_contract_order, 1, "products as written, each value with its readers: a gradient reads what it is made of"},
     {&pass_autodiff, 0, "gradients of the code as written: names and places are the user's"},
     {&pass_simplify, 1, "rules of ops state constants and views that cancel"},
     {&pass_cse, 1, "and constants, slopes and forward values anew for each op"},
