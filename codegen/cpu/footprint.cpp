@@ -28,9 +28,8 @@ double Operand::bytes(const std::function<int64_t(VariableIndex)>& extent) const
   return repeats == 1 ? span * static_cast<double>(element_bytes) : repeats * line;
 }
 
-Operand operand_of(const Kernel& kernel, const Load& load) {
-  Operand operand{load.result, flat_address(kernel, load.access).terms,
-                  dtype_bytes(kernel.buffers[load.access.buffer].type.dtype)};
+Operand operand_of(const Kernel& kernel, const Access& access) {
+  Operand operand{0, flat_address(kernel, access).terms, dtype_bytes(kernel.buffers[access.buffer].type.dtype)};
   std::stable_sort(operand.terms.begin(), operand.terms.end(),
                    [](const auto& a, const auto& b) { return std::abs(a.coefficient) < std::abs(b.coefficient); });
   return operand;
@@ -41,7 +40,8 @@ std::vector<Operand> operands_of(const Kernel& kernel, const ReduceLoop& loop) {
   for (const Statement& statement : loop.body) {
     const Load* load = std::get_if<Load>(&statement.node);
     if (!load || !is_simple(load->access) || has_loaded_index(load->access)) continue;
-    Operand operand = operand_of(kernel, *load);
+    Operand operand = operand_of(kernel, load->access);
+    operand.scalar = load->result;
     if (std::any_of(loop.variables.begin(), loop.variables.end(), [&](auto v) { return operand.depends_on(v); })) {
       operands.push_back(std::move(operand));
     }

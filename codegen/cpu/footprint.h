@@ -28,7 +28,8 @@ struct Operand {
   double bytes(const std::function<int64_t(VariableIndex)>& extent) const;
 };
 
-Operand operand_of(const Kernel& kernel, const Load& load);
+// `scalar` is left 0.
+Operand operand_of(const Kernel& kernel, const Access& access);
 
 // The simple loads of a reduction's body that change from step to step.
 std::vector<Operand> operands_of(const Kernel& kernel, const ReduceLoop& loop);

@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kMaxPermuted = 5;
 constexpr double kFarBytes = 1024;    // rows of an operand this far apart have a cache set or a page each
+constexpr double kJumpCycles = 0.5;   // for each byte met by jumps
 constexpr int64_t kTilesOfPanel = 4;  // that must read a panel for its copy to pay
 constexpr double kStepsOfBlock = 48;  // fewer would not hide loading and storing the partial sums
 constexpr double kBlockWins = 0.15;   // of the nest's cycles, that blocks must save
@@ -32,6 +33,13 @@ class LoopOrder {
       summed_.insert(summed_.end(), loop->variables.begin(), loop->variables.end());
       for (Operand& operand : operands_of(planner.kernel_, *loop)) operands_.push_back(std::move(operand));
     }
+    for (const Statement& statement : *nest.body) {
+      const Load* load = std::get_if<Load>(&statement.node);
+      const Store* store = std::get_if<Store>(&statement.node);
+      if (!load && !store) continue;
+      const Access& access = load ? load->access : store->access;
+      if (is_simple(access)) streams_.push_back(operand_of(planner.kernel_, access));
+    }
   }
 
   void run(NestPlan& plan) {
@@ -48,9 +56,11 @@ class LoopOrder {
     std::vector<size_t> best = order;
     double least = HUGE_VAL;
     do {
-      double bytes = traffic(movable, order);
-      if (bytes < least * 0.999) {  // of equals, the order of the kernel's text
-        least = bytes;
+      std::vector<LoopPlan> ordered;
+      for (size_t i : order) ordered.push_back(movable[i]);
+      double cycles = cache_cycles(ordered);
+      if (cycles < least * 0.999) {  // of equals, the order of the kernel's text
+        least = cycles;
         best = order;
       }
     } while (std::next_permutation(order.begin() + static_cast<std::ptrdiff_t>(fixed), order.end()));
@@ -111,21 +121,43 @@ class LoopOrder {
     return reduce_ && !reduce_->variables.empty() ? planner_.extent(reduce_->variables[0]) : 1;
   }
 
+  // What all tiles read and store takes, from the level-2 cache and beyond.
+  double cache_cycles(const std::vector<LoopPlan>& loops) const {
+    double cycles = traffic(loops) / kLevelTwoBytesPerCycle + far_cycles(loops);
+    for (const Operand& stream : streams_) cycles += jump_cycles(stream, loops);
+    return cycles;
+  }
+
   // Bytes that all tiles read, where an operand is kept through the inner loops that it does not depend on.
-  double traffic(const std::vector<LoopPlan>& loops, const std::vector<size_t>& order) const {
+  double traffic(const std::vector<LoopPlan>& loops) const {
     std::vector<int64_t> one(loops.size(), 1);
     double sum = 0;
     for (const Operand& operand : operands_) {
       double tiles = 1, reads = 1;
-      for (size_t i : order) {
-        tiles *= static_cast<double>(loops[i].tasks());
-        if (operand.depends_on(loops[i].variable)) reads = tiles;
+      for (const LoopPlan& loop : loops) {
+        tiles *= static_cast<double>(loop.tasks());
+        if (operand.depends_on(loop.variable)) reads = tiles;
       }
       double cost = bytes(operand, loops, one, full_depth());
       if (tile_.packed == operand.scalar) cost *= 6;  // copying costs more than reading
       sum += reads * cost;
     }
     return sum;
+  }
+
+  // What stands beside the sum comes from far memory, once.  Where the innermost loop jumps from page to page, no
+  // prefetcher follows.
+  double jump_cycles(const Operand& stream, const std::vector<LoopPlan>& loops) const {
+    if (loops.empty()) return 0;
+    const LoopPlan& inner = loops.back();
+    double jump = 0, all = static_cast<double>(stream.element_bytes);
+    for (const auto& term : stream.terms) {
+      if (term.variable == inner.variable) {
+        jump = static_cast<double>(std::abs(term.coefficient) * in_tile(inner) * stream.element_bytes);
+      }
+      all *= static_cast<double>(planner_.extent(term.variable));
+    }
+    return jump < kFarBytes ? 0 : kJumpCycles * all;
   }
 
   void choose_pack(NestPlan& plan) const {
@@ -174,14 +206,14 @@ class LoopOrder {
     return groups * bytes_of_group / kLevelThreeBytesPerCycle;
   }
 
-  // The same without blocks: whole inner loops stay in the level-2 cache.
-  double unblocked_cycles(const NestPlan& plan) const {
-    std::vector<int64_t> tiles(plan.loops.size(), 1);
-    size_t level = plan.loops.size();
+  // Without blocks: whole inner loops stay in the level-2 cache.
+  double far_cycles(const std::vector<LoopPlan>& loops) const {
+    std::vector<int64_t> tiles(loops.size(), 1);
+    size_t level = loops.size();
     for (; level > 0; --level) {
-      tiles[level - 1] = plan.loops[level - 1].tasks();
+      tiles[level - 1] = loops[level - 1].tasks();
       double sum = 0;
-      for (const Operand& operand : operands_) sum += bytes(operand, plan.loops, tiles, full_depth());
+      for (const Operand& operand : operands_) sum += bytes(operand, loops, tiles, full_depth());
       if (sum > kLevelTwoBytes) break;
     }
     if (level == 0) return 0;
@@ -190,12 +222,12 @@ class LoopOrder {
     for (const Operand& operand : operands_) {
       double repeats = 1, reads = 1;
       for (size_t i = 0; i < level; ++i) {
-        repeats *= static_cast<double>(plan.loops[i].tasks());
-        if (operand.depends_on(plan.loops[i].variable)) reads = repeats;
+        repeats *= static_cast<double>(loops[i].tasks());
+        if (operand.depends_on(loops[i].variable)) reads = repeats;
       }
       // Nothing is kept from one tile to the next where one tile alone fills the cache.
-      if (level == plan.loops.size()) reads = repeats;
-      cycles += reads * bytes(operand, plan.loops, tiles, full_depth()) / kLevelThreeBytesPerCycle;
+      if (level == loops.size()) reads = repeats;
+      cycles += reads * bytes(operand, loops, tiles, full_depth()) / kLevelThreeBytesPerCycle;
     }
     return cycles;
   }
@@ -219,7 +251,7 @@ class LoopOrder {
     for (int copies : tile_.copies) results_ *= copies;
     if (results_ < kManyResults) return;
     result_bytes_ = lanes.lanes * dtype_bytes(planner_.kernel_.scalars[reduce_->yield]);
-    double without = unblocked_cycles(plan);
+    double without = far_cycles(plan.loops);
     if (without < kBlockWins * plan.cycles) return;
     best_ = HUGE_VAL;
     for (int64_t size = 1; size < full_depth(); size *= 2) {
@@ -263,6 +295,7 @@ class LoopOrder {
   int reductions_ = 0;
   std::vector<VariableIndex> summed_;
   std::vector<Operand> operands_;
+  std::vector<Operand> streams_;  // what is loaded and stored beside the reduction
   double steps_ = 1;
   int64_t results_ = 1;
   int64_t result_bytes_ = 0;
