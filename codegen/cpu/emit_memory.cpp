@@ -67,13 +67,6 @@ void KernelEmitter::move_buffers(unsigned first_iteration) {
   }
 }
 
-template <typename Instruction>
-Instruction* KernelEmitter::tag(Instruction* instruction, const Access& access) {
-  instruction->setMetadata(llvm::LLVMContext::MD_alias_scope, own_scope_[access.buffer]);
-  instruction->setMetadata(llvm::LLVMContext::MD_noalias, other_scopes_[access.buffer]);
-  return instruction;
-}
-
 // Null where all lanes of the point are active.
 llvm::Value* KernelEmitter::active_mask(const Point& point, int dimension) {
   const TileDimension& tile = dimensions_[static_cast<size_t>(dimension)];
@@ -208,8 +201,13 @@ llvm::Value* KernelEmitter::emit_load(const Load& load, const Point& point) {
     Value* offsets = stride == 0 ? loaded : builder_.CreateAdd(loaded, lane_offsets(stride, lanes));
     value = gather(address.pointer, offsets, mask, dtype, lanes, load.access);
   } else if (stride != 1) {
-    if (Value* transposed = load_transposed(load, flat, point)) return transposed;
-    value = gather(address.pointer, lane_offsets(stride, lanes), mask, dtype, lanes, load.access);
+    if (stride >= 2 && stride <= kMaxInterleaved) {
+      int active = mask ? dimensions_[static_cast<size_t>(vector)].last_lanes : lanes;
+      value = load_strided(address.pointer, static_cast<int>(stride), active, dtype, lanes, load.access);
+    } else {
+      if (Value* transposed = load_transposed(load, flat, point)) return transposed;
+      value = gather(address.pointer, lane_offsets(stride, lanes), mask, dtype, lanes, load.access);
+    }
   } else if (mask) {
     llvm::Constant* zero = llvm::Constant::getNullValue(type);
     value = tag(builder_.CreateMaskedLoad(type, address.pointer, align, mask, zero), load.access);

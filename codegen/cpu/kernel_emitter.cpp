@@ -192,12 +192,29 @@ void KernelEmitter::emit_straight(std::span<const Statement> statements) {
     }
     return;
   }
+  auto load_overwritten = [&](const Point& point) {
+    do_pending_loads(point);
+    for (const Statement& statement : statements) {
+      if (is_overwritten_load(statement)) evaluate(std::get<Load>(statement.node).result, point);
+    }
+  };
   // An iteration's stores touch what this iteration alone loads (kernel.h, K4), so point by point is safe.
   for (const Point& point : points(nullptr)) {
     do_pending_loads(point);
     for (const Statement& statement : statements) {
       if (is_store(statement)) {
-        emit_store(std::get<Store>(statement.node), point);
+        const Store& store = std::get<Store>(statement.node);
+        std::optional<size_t> interleaved = interleaved_dimension(store);
+        if (!interleaved) {
+          emit_store(store, point);
+        } else if (point[*interleaved] == 0) {
+          for (int copy = 0; copy < dimensions_[*interleaved].copies; ++copy) {
+            Point other = point;
+            other[*interleaved] = copy;
+            load_overwritten(other);
+          }
+          store_interleaved(store, point, *interleaved);
+        }
       } else if (is_overwritten_load(statement)) {
         evaluate(std::get<Load>(statement.node).result, point);
       }

@@ -161,6 +161,13 @@ class KernelEmitter {
   Values transposed(Values block);
   llvm::Function* transposer(DType dtype, int lanes, bool is_part);
 
+  // emit_strided.cpp
+  Value* picked(const Values& vectors, const std::vector<int>& positions);
+  Value* first_lanes(int64_t active, int lanes);
+  Value* load_strided(Value* pointer, int stride, int active, DType dtype, int lanes, const Access& access);
+  std::optional<size_t> interleaved_dimension(const Store& store) const;
+  void store_interleaved(const Store& store, const Point& point, size_t dimension);
+
   // emit_memory.cpp
   struct Address {
     Value* pointer;
@@ -179,7 +186,11 @@ class KernelEmitter {
   Value* active_mask(const Point& point, int dimension);  // null where all lanes are active
   Value* index_value(const IndexExpression::Term& term, const Point& point);
   template <typename Instruction>
-  Instruction* tag(Instruction* instruction, const Access& access);
+  Instruction* tag(Instruction* instruction, const Access& access) {
+    instruction->setMetadata(llvm::LLVMContext::MD_alias_scope, own_scope_[access.buffer]);
+    instruction->setMetadata(llvm::LLVMContext::MD_noalias, other_scopes_[access.buffer]);
+    return instruction;
+  }
   void make_alias_scopes();
   void move_buffers(unsigned first_iteration);  // parameter of the function
   Value* moved_arena(BufferIndex buffer) { return moved_[buffer] ? moved_[buffer] : function_->getArg(0); }

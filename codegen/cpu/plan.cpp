@@ -109,6 +109,29 @@ std::optional<VariableIndex> Planner::transposed_rows(const Nest& nest, Variable
   return rows;
 }
 
+// The variable whose values lie between those of `columns`: together they are contiguous.
+std::optional<VariableIndex> Planner::interleaved_by(const Access& access, VariableIndex columns) const {
+  if (!is_simple(access) || has_loaded_index(access)) return std::nullopt;
+  FlatAddress address = flat_address(kernel_, access);
+  int64_t stride = address.stride(columns);
+  if (stride < 2 || stride > kMaxInterleaved) return std::nullopt;
+  for (const auto& term : address.terms) {
+    if (term.coefficient == 1 && extent(term.variable) == stride) return term.variable;
+  }
+  return std::nullopt;
+}
+
+// Such a variable of a store.
+std::optional<VariableIndex> Planner::interleaved_rows(const Nest& nest, VariableIndex columns) const {
+  for (const Statement& statement : *nest.body) {
+    const Store* store = std::get_if<Store>(&statement.node);
+    std::optional<VariableIndex> rows = store ? interleaved_by(store->access, columns) : std::nullopt;
+    bool is_in_nest = rows && std::find(nest.variables.begin(), nest.variables.end(), *rows) != nest.variables.end();
+    if (is_in_nest) return rows;
+  }
+  return std::nullopt;
+}
+
 // Vectors over `columns` without rows.
 void Planner::tile_columns(NestPlan& plan, const Nest& nest, VariableIndex columns) const {
   int lanes = lanes_for(columns);
@@ -118,14 +141,20 @@ void Planner::tile_columns(NestPlan& plan, const Nest& nest, VariableIndex colum
                               [](const Statement& s) { return !is_pure(s) && !std::holds_alternative<Store>(s.node); });
   int copies = has_loop || work <= 8 ? 4 : work <= 24 ? 2 : 1;
   if (vectors <= 4 && work <= 60) copies = static_cast<int>(std::max<int64_t>(vectors, 1));
-  std::optional<VariableIndex> rows = transposed_rows(nest, columns);
+  std::optional<VariableIndex> rows = interleaved_rows(nest, columns);
+  int row_copies = lanes;
+  if (rows) {
+    row_copies = static_cast<int>(extent(*rows));
+  } else {
+    rows = transposed_rows(nest, columns);
+  }
   if (rows) copies = 1;
   for (VariableIndex variable : nest.variables) {
     if (variable != columns && variable != rows) {
       plan.loops.push_back({variable, 1, split(extent(variable), 1, 1, false)});
     }
   }
-  if (rows) plan.loops.push_back({*rows, 1, split(extent(*rows), 1, lanes, false)});
+  if (rows) plan.loops.push_back({*rows, 1, split(extent(*rows), 1, row_copies, false)});
   plan.loops.push_back({columns, lanes, split(extent(columns), lanes, copies, false)});
 }
 

@@ -66,6 +66,9 @@ struct NestPlan {
 // Results side by side from which latency is hidden without several accumulators for each.
 constexpr int64_t kManyResults = 8;
 
+// Elements between lanes up to which vectors are taken apart and put together in registers.
+constexpr int64_t kMaxInterleaved = 4;
+
 struct ReducePlan {
   std::vector<VariableIndex> serial;  // outermost first
   std::optional<LoopPlan> inner;      // several accumulators for each result, combined at the end
@@ -124,6 +127,8 @@ class Planner {
   Tile choose_tile(const Nest& nest) const;
   void tile_reductions(NestPlan& plan, const Nest& nest) const;
   std::optional<VariableIndex> transposed_rows(const Nest& nest, VariableIndex columns) const;
+  std::optional<VariableIndex> interleaved_rows(const Nest& nest, VariableIndex columns) const;
+  std::optional<VariableIndex> interleaved_by(const Access& access, VariableIndex columns) const;
   void tile_columns(NestPlan& plan, const Nest& nest, VariableIndex columns) const;
 
   const Kernel& kernel_;

@@ -76,8 +76,11 @@ double Planner::access_cycles(const Access& access, const Lanes& lanes, bool is_
     double registers = static_cast<double>(lanes.lanes * bytes) / static_cast<double>(target_.vector_bytes);
     return guard + std::max(1.0, registers) * (is_store ? 1 : 0.5);
   }
-  int64_t stride = divides ? 1 : flat_address(kernel_, access).stride(lanes.variable) * bytes;
-  if (is_store && std::abs(stride) >= kFarBytes) return guard + 2 + lanes.lanes * kFarLane;
+  int64_t stride = divides ? 0 : flat_address(kernel_, access).stride(lanes.variable);
+  bool is_interleaved = stride >= 2 && stride <= kMaxInterleaved;
+  if (is_store && is_interleaved && interleaved_by(access, lanes.variable)) return guard + 2;
+  if (!is_store && is_interleaved) return guard + static_cast<double>(stride) * 1.5 - 1;
+  if (is_store && std::abs(stride * bytes) >= kFarBytes) return guard + 2 + lanes.lanes * kFarLane;
   return guard + 2 + lanes.lanes * (is_store ? kScatterLane : target_.has_gather ? kGatherLane : 1.5 * kGatherLane);
 }
 

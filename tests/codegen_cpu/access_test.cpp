@@ -103,3 +103,36 @@ TEST_CASE("no domain: scalars only") {
   b.store(out, {}, b.op(ScalarOp::Mul, {b.load(rate, {}), power}));
   CHECK(check_kernel(b.finish(), 1e-12, -2, 2, {{{next, step}}}) == "");
 }
+
+TEST_CASE("small strides: vectors taken apart and put together") {
+  for (DType dtype : {DType::F32, DType::F64, DType::U8, DType::Bool}) {
+    for (int64_t parts : {2, 3, 4}) {
+      for (int64_t width : dtype == DType::F32 ? std::vector<int64_t>{1, 16, 35} : std::vector<int64_t>{37}) {
+        KernelBuilder b;
+        Type half{dtype, {3, width}}, full{dtype, {3, width, parts}}, flat{dtype, {3, width * parts}};
+        BufferIndex spread = b.in(half), in = b.in(flat), out = b.out(full);
+        VariableIndex i = b.variable(3), j = b.variable(width), r = b.variable(parts);
+        ScalarIndex zero = b.constant(0, dtype);
+        b.loops({i, j, r}, [&] {
+          ScalarIndex value = b.load(in, {x(i), x(j, parts) + x(r)});
+          b.store(out, {x(i), x(j), x(r)},
+                  b.op(ScalarOp::Select, {b.op(ScalarOp::Eq, {value, zero}), zero, b.load(spread, {x(i), x(j)})}));
+        });
+        CHECK(check_kernel(b.finish()) == "");
+      }
+    }
+  }
+}
+
+TEST_CASE("put together over what the kernel reads") {
+  KernelBuilder b;
+  Type full{DType::F32, {40, 2}};
+  BufferIndex in = b.in(full), scale = b.in({DType::F32, {40}}), out = b.out(full), doubled = b.out(full);
+  VariableIndex j = b.variable(40), r = b.variable(2);
+  b.loops({j, r}, [&] {
+    ScalarIndex value = b.op(ScalarOp::Mul, {b.load(in, {x(j), x(r)}), b.load(scale, {x(j)})});
+    b.store(doubled, {x(j), x(r)}, b.op(ScalarOp::Add, {value, value}));
+    b.store(out, {x(j), x(r)}, value);
+  });
+  CHECK(check_kernel(b.finish(), 1e-6, -2, 2, {{{out, in}}}) == "");
+}
