@@ -397,10 +397,9 @@ class KernelLowering final : public ScalarEmitter {
     });
   }
 
-  // The indices of a gather's or scatter's index tensor, which stand from `axis` on.
-  static Indices middle(const Indices& indices, size_t axis, int64_t rank) {
-    auto first = indices.begin() + static_cast<std::ptrdiff_t>(axis);
-    return {first, first + rank};
+  // The first dimensions of a gather or scatter, which its index tensor has too.
+  static Indices shared_of(const Op& op, const Indices& indices) {
+    return {indices.begin(), indices.begin() + attr_int(op.attrs, "shared")};
   }
 
   // An index from memory as I32 or I64.
@@ -413,18 +412,22 @@ class KernelLowering final : public ScalarEmitter {
   ScalarIndex compute_form(const Gather&, const Op& op, const Indices& indices) {
     ValueId x = op.operands[0];
     auto axis = static_cast<size_t>(attr_int(op.attrs, "axis"));
-    int64_t rank = func_.type(op.operands[1]).rank(), size = func_.type(x).shape[axis];
+    int64_t size = func_.type(x).shape[axis];
     DType dtype = func_.type(x).dtype;
     if (size == 0) return constant(0, dtype).id;
-    Scalar position = loaded_index(op.operands[1], middle(indices, axis, rank));
+    Indices at = shared_of(op, indices);
+    auto own = indices.begin() + static_cast<std::ptrdiff_t>(axis);
+    auto behind = own + func_.type(op.operands[1]).rank() - static_cast<std::ptrdiff_t>(at.size());
+    at.insert(at.end(), own, behind);
+    Scalar position = loaded_index(op.operands[1], at);
     Scalar zero = constant(0, position.dtype);
     Scalar is_inside =
         apply(ScalarOp::And, {apply(ScalarOp::Ge, {position, zero}),
                               apply(ScalarOp::Lt, {position, constant(static_cast<double>(size), position.dtype)})});
     Scalar safe = apply(ScalarOp::Select, {is_inside, position, zero});
-    Indices mapped(indices.begin(), indices.begin() + static_cast<std::ptrdiff_t>(axis));
+    Indices mapped(indices.begin(), own);
     mapped.push_back({{}, 0, 1, {{safe.id, 1}}});
-    mapped.insert(mapped.end(), indices.begin() + static_cast<std::ptrdiff_t>(axis) + rank, indices.end());
+    mapped.insert(mapped.end(), behind, indices.end());
     return apply(ScalarOp::Select, {is_inside, scalar_of(evaluate(x, mapped)), constant(0, dtype)}).id;
   }
 
@@ -432,16 +435,19 @@ class KernelLowering final : public ScalarEmitter {
   // result is its epilogue.
   ScalarIndex compute_form(const Scatter&, const Op& op, const Indices& indices) {
     auto axis = static_cast<size_t>(attr_int(op.attrs, "axis"));
-    const Shape& extents = func_.type(op.operands[0]).shape;
+    Indices shared = shared_of(op, indices);
+    const Shape& whole = func_.type(op.operands[0]).shape;
+    Shape extents(whole.begin() + static_cast<std::ptrdiff_t>(shared.size()), whole.end());
     DType dtype = func_.type(op.result()).dtype;
     return reduce(ReduceKind::Sum, indices, extents, dtype, [&](const auto& variables) {
-      Indices at;
-      for (VariableIndex variable : variables) at.push_back(plain(variable));
+      Indices summed, at = shared;
+      for (VariableIndex variable : variables) summed.push_back(plain(variable));
+      at.insert(at.end(), summed.begin(), summed.end());
       Scalar position = loaded_index(op.operands[0], at);
       Scalar wanted = cast(index_scalar(indices[axis]), position.dtype);
       Scalar is_here = apply(ScalarOp::Eq, {position, wanted});
       Indices from(indices.begin(), indices.begin() + static_cast<std::ptrdiff_t>(axis));
-      from.insert(from.end(), at.begin(), at.end());
+      from.insert(from.end(), summed.begin(), summed.end());
       from.insert(from.end(), indices.begin() + static_cast<std::ptrdiff_t>(axis) + 1, indices.end());
       return apply(ScalarOp::Select, {is_here, scalar_of(evaluate(op.operands[1], from)), constant(0, dtype)}).id;
     });

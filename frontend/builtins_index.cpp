@@ -5,20 +5,35 @@
 
 namespace tarn {
 
-// gather(table, ids, axis = 0)
+// How many first dimensions the indices share with what they index: argument `place`, 0 by default.
+static std::optional<size_t> shared_dimensions(Evaluator& e, const BuiltinCall& call, size_t place) {
+  if (!call.args[place]) return 0;
+  const Term& given = *call.args[place];
+  if (given.kind == TermKind::Integer && given.integer >= 0) return static_cast<size_t>(given.integer);
+  e.session.error(
+      call.span,
+      fmt::format("`shared` of `{}` is a number of dimensions, but this is {}", call.builtin->name, describe(given)),
+      fmt::format("{}.C2", call.builtin->name));
+  return std::nullopt;
+}
+
+// gather(table, ids, axis = 0, shared = 0)
 static Term run_gather(Evaluator& e, BuiltinCall& call) {
   const Term& x = *call.args[0];
   auto axes = e.call_axes(call, 2, x, integer_term(0));
-  return axes && axes->size() == 1 ? e.emit.gather(x, *call.args[1], (*axes)[0], call.span) : Term{};
+  auto shared = shared_dimensions(e, call, 3);
+  bool is_fit = axes && axes->size() == 1 && shared;
+  return is_fit ? e.emit.gather(x, *call.args[1], (*axes)[0], *shared, call.span) : Term{};
 }
 
-// scatter_add(ids, updates, size = 10, axis = 0); labels bring the size along.
+// scatter_add(ids, updates, size = 10, axis = 0, shared = 0); labels bring the size along.
 static Term run_scatter_add(Evaluator& e, BuiltinCall& call) {
   const Term &ids = *call.args[0], &updates = *call.args[1];
   auto axes = e.call_axes(call, 3, updates, integer_term(0));
-  if (!axes || axes->size() != 1) return {};
+  auto shared = shared_dimensions(e, call, 4);
+  if (!axes || axes->size() != 1 || !shared) return {};
   int64_t size = call.args[2] && call.args[2]->kind == TermKind::Integer ? call.args[2]->integer : ids.classes;
-  if (size >= 1) return e.emit.scatter_add(ids, updates, size, (*axes)[0], call.span);
+  if (size >= 1) return e.emit.scatter_add(ids, updates, size, (*axes)[0], *shared, call.span);
   e.session.error(call.span, fmt::format("`scatter_add` by `{}` needs its argument `size`", describe(ids)), "call.args")
       .help({}, "as in `scatter_add(ids, updates, size = 10)`; labels bring theirs along");
   return {};
@@ -44,10 +59,10 @@ static Term run_positions(Evaluator& e, BuiltinCall& call) {
 }
 
 void add_index_builtins(std::vector<Builtin>& table) {
-  const BuiltinParam axis{"axis", ArgKind::Axes, true};
-  table.push_back({"gather", {{"x"}, {"ids"}, axis}, run_gather, "slices of x at the indices of ids"});
+  const BuiltinParam axis{"axis", ArgKind::Axes, true}, shared{"shared", ArgKind::Static, true};
+  table.push_back({"gather", {{"x"}, {"ids"}, axis, shared}, run_gather, "slices of x at the indices of ids"});
   table.push_back({"scatter_add",
-                   {{"ids"}, {"updates"}, {"size", ArgKind::Static, true}, axis},
+                   {{"ids"}, {"updates"}, {"size", ArgKind::Static, true}, axis, shared},
                    run_scatter_add,
                    "sums of slices of updates by their index"});
   table.push_back({"arange", {{"n", ArgKind::Static}}, run_arange, "the integers from 0 to n - 1"});

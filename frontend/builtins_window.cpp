@@ -1,4 +1,4 @@
-// Builtins that surround dimensions and slide along them: pad, windows; and pairs of sizes.
+// Builtins that surround dimensions, turn them round and slide along them: pad, flip, windows; and pairs of sizes.
 #include <fmt/format.h>
 
 #include "frontend/builtins.h"
@@ -52,6 +52,12 @@ static Term run_pad(Evaluator& e, BuiltinCall& call) {
   return {};
 }
 
+static Term run_flip(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  auto axes = e.call_axes(call, 1, x, integer_term(-1));
+  return axes && axes->size() == 1 ? e.emit.flip(x, (*axes)[0], call.span) : Term{};
+}
+
 static Term run_windows(Evaluator& e, BuiltinCall& call) {
   const Term& x = *call.args[0];
   auto axis = axis_of(e, call, x, 1);
@@ -95,6 +101,8 @@ void add_window_builtins(std::vector<Builtin>& table) {
                    {x, axis, option("before"), option("after"), option("between"), option("value")},
                    run_pad,
                    "a dimension with zeros before, after and between; negative numbers cut"});
+  table.push_back(
+      {"flip", {x, {"axis", ArgKind::Axes, true}}, run_flip, "the elements in the opposite order along a dimension"});
   table.push_back({"windows",
                    {x, axis, {"size", ArgKind::Static}, option("stride"), option("dilation")},
                    run_windows,

@@ -71,7 +71,7 @@ Term Emitter::loop_slice(const Term& x, size_t axis, const Term& index, Span spa
     loop.place = axis;
     loop.time.identity = x.axes[axis].identity;
   }
-  if (varying_values(loop)[x.value.index]) return gather(x, index, axis, span);
+  if (varying_values(loop)[x.value.index]) return gather(x, index, axis, 0, span);
   std::vector<int64_t> order(x.axes.size());
   std::iota(order.begin(), order.end(), 0);
   std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(axis),

@@ -57,6 +57,15 @@ Term Emitter::pad(const Term& x, size_t axis, const Padding& padding, Span span)
   return tensor(b.select(mask, value, b.constant_like(value, padding.value)), axes);
 }
 
+Term Emitter::flip(const Term& x, size_t axis, Span span) {
+  if (!is_slidable(x, axis, "flip", span)) return {};
+  Shape start(x.axes.size(), 0), limit = x.shape(), stride(x.axes.size(), 1);
+  start[axis] = x.axes[axis].size - 1;
+  limit[axis] = stride[axis] = -1;
+  ValueId value = at().op("slice", {x.value}, {{"start", start}, {"limit", limit}, {"stride", stride}});
+  return tensor(value, x.axes, x.classes);
+}
+
 Term Emitter::windows(const Term& x, size_t axis, const Windows& windows, Span span) {
   if (!is_slidable(x, axis, "windows", span)) return {};
   const Axis& slid = x.axes[axis];

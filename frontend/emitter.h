@@ -93,8 +93,10 @@ class Emitter {
   Term entries(const Term& x, const std::vector<size_t>& axes, Span span);
   Term one_hot(const Term& labels, Span span);
   // emit_index.cpp: `ids` are labels or integers.
-  Term gather(const Term& x, const Term& ids, size_t axis, Span span);
-  Term scatter_add(const Term& ids, const Term& updates, int64_t size, size_t axis, Span span);
+  Term flip(const Term& x, size_t axis, Span span);
+  Term gather(const Term& x, const Term& ids, size_t axis, size_t shared, Span span);
+  Term scatter_add(const Term& ids, const Term& updates, int64_t size, size_t axis, size_t shared, Span span);
+  bool do_share(const Term& x, const Term& ids, size_t axis, size_t shared, std::string_view what, Span span);
   Term positions(const std::vector<Axis>& axes, size_t axis);  // i32: each element's index along `axis`
   Term random_uniform(const std::vector<Axis>& axes, std::string_view stream_path, bool at_init);
 

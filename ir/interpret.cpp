@@ -305,14 +305,18 @@ struct Evaluator {
   // element there, and of the element of x that the index names (-1 where it is outside).
   template <typename Visit>
   void for_each_indexed(const Shape& whole, const Tensor& indices, int64_t size, Visit visit) const {
-    int64_t axis = attr_int(attrs, "axis"), count = indices.type.elements();
-    int64_t outer = 1;
-    for (int64_t d = 0; d < axis; ++d) outer *= whole[static_cast<size_t>(d)];
-    int64_t inner = 1;
-    for (size_t d = static_cast<size_t>(axis) + indices.type.shape.size(); d < whole.size(); ++d) inner *= whole[d];
+    auto axis = static_cast<size_t>(attr_int(attrs, "axis")), shared = static_cast<size_t>(attr_int(attrs, "shared"));
+    auto product = [](const Shape& shape, size_t begin, size_t end) {
+      int64_t count = 1;
+      for (size_t d = begin; d < end; ++d) count *= shape[d];
+      return count;
+    };
+    const Shape& own = indices.type.shape;
+    int64_t outer = product(whole, 0, axis), inner = product(whole, axis + own.size() - shared, whole.size());
+    int64_t count = product(own, shared, own.size()), repeats = product(whole, shared, axis);
     for (int64_t o = 0; o < outer; ++o) {
       for (int64_t i = 0; i < count; ++i) {
-        double index = indices.data[i];
+        double index = indices.data[o / repeats * count + i];
         bool is_inside = index >= 0 && index < static_cast<double>(size);
         for (int64_t n = 0; n < inner; ++n) {
           int64_t at = is_inside ? (o * size + static_cast<int64_t>(index)) * inner + n : -1;

@@ -57,12 +57,12 @@ struct View {
 // result = sum over labels absent from the result of lhs * rhs; attribute `spec`, as "bk,kn->bn" (ir/contract_spec.h).
 struct Contract {};
 
-// result[o.., i.., n..] = x[o.., indices[i..], n..] along attribute `axis`, or zero where that index is outside of x.
-// Operands: x, indices.
+// result[s.., o.., i.., n..] = x[s.., o.., indices[s.., i..], n..] along attribute `axis`, or zero where that index is
+// outside of x; s.. are the first `shared` dimensions.  Operands: x, indices.
 struct Gather {};
 
-// The adjoint: result[o.., v, n..] = sum of updates[o.., i.., n..] over all i with indices[i..] == v, in row-major
-// order. Attributes `axis`, `size` (of v).  Operands: indices, updates.
+// The adjoint: result[s.., o.., v, n..] = sum of updates[s.., o.., i.., n..] over all i with indices[s.., i..] == v, in
+// row-major order. Attributes `axis`, `shared`, `size` (of v).  Operands: indices, updates.
 struct Scatter {};
 
 // The results of another function of the module; attribute `callee`.

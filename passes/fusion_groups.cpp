@@ -99,17 +99,19 @@ class FusionPlanner {
   }
 
   // A gather's table and a scatter's updates are read at many places, so both are in memory, and a scatter goes
-  // through its indices for each place.  A gather's indices are read where its result is, behind `axis` dimensions.
+  // through its indices for each place.  A gather's indices are read where its result is, behind `axis` dimensions; the
+  // dimensions that data and indices share are kept.
   std::vector<FusionSource> indexed_sources(const Op& op, size_t data, size_t indices) const {
-    int64_t axis = attr_int(op.attrs, "axis");
+    int64_t axis = attr_int(op.attrs, "axis"), shared = attr_int(op.attrs, "shared");
     bool is_gather = std::holds_alternative<Gather>(op.def->body);
     std::vector<FusionSource> sources, positions;
     collect_sources(func_, defining_, roles_, op.operands[data], sources);
     for (FusionSource& source : sources) source = {source.value, std::min(source.prefix, axis), true};
     collect_sources(func_, defining_, roles_, op.operands[indices], positions);
     for (FusionSource& source : positions) {
-      bool is_aligned = is_gather && axis == 0;
-      sources.push_back({source.value, is_aligned ? source.prefix : 0, source.needs_memory || !is_gather});
+      bool is_aligned = is_gather && axis == shared;
+      sources.push_back({source.value, is_aligned ? source.prefix : std::min(source.prefix, shared),
+                         source.needs_memory || !is_gather});
     }
     return sources;
   }
@@ -324,7 +326,11 @@ class FusionPlanner {
   // Points at which an op asks for its operands.
   int64_t iterations_of(const Op& op) const {
     if (std::holds_alternative<Scatter>(op.def->body)) {
-      return func_.type(op.result()).elements() * func_.type(op.operands[0]).elements();
+      const Type& indices = func_.type(op.operands[0]);
+      int64_t times = 1;
+      for (auto d = static_cast<size_t>(attr_int(op.attrs, "shared")); d < indices.shape.size(); ++d)
+        times *= indices.shape[d];
+      return func_.type(op.result()).elements() * times;
     }
     bool is_reduce = std::holds_alternative<Reduce>(op.def->body);
     return func_.type(is_reduce ? op.operands[0] : op.result()).elements();

@@ -43,7 +43,12 @@ static Simpler simplify_transpose(Match& m) {
 
 static Simpler simplify_view(Match& m) {
   // slice all of x = x, pad x by nothing = x
-  if ((m.is("slice") || m.is("pad")) && m.type_of(0) == m.type) return m.x[0];
+  bool is_forward = true;
+  if (m.is("slice")) {
+    const std::vector<int64_t> stride = m.ints("stride");
+    is_forward = std::all_of(stride.begin(), stride.end(), [](int64_t s) { return s > 0; });
+  }
+  if ((m.is("slice") || m.is("pad")) && m.type_of(0) == m.type && is_forward) return m.x[0];
   if (m.is("pad")) return std::nullopt;
   // a view of a constant is a constant
   if (auto c = m.constant(m.x[0])) return m.b.constant(*c, m.type);

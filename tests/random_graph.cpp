@@ -407,6 +407,10 @@ class GraphMaker {
                            static_cast<int>(size)));
       if (limit.back() <= start.back() && chance(0.95)) start.back() = 0, limit.back() = size;
       stride.push_back(pick(1, 3));
+      if (limit.back() > start.back() && chance(0.3)) {
+        std::swap(start.back(), limit.back());
+        start.back() -= 1, limit.back() -= 1, stride.back() *= -1;
+      }
     }
     emit("slice", {*x}, {{"limit", limit}, {"start", start}, {"stride", stride}}, interval(*x));
   }
@@ -592,36 +596,41 @@ class GraphMaker {
     int64_t last = static_cast<int64_t>(shape.size());
     ValueId rank = b_->op("sum", {b_->cast(less, DType::I32)}, {{"axes", std::vector<int64_t>{last}}});
     remember(rank, {0, static_cast<double>(shape.back())});
-    if (shape.size() == 1) emit("gather", {*x, rank}, {{"axis", int64_t{0}}}, interval(*x));
+    if (shape.size() == 1) emit("gather", {*x, rank}, {{"axis", int64_t{0}}, {"shared", int64_t{0}}}, interval(*x));
   }
 
-  // Integers that serve as indices: an old value, or an argument, some of whose numbers are out of range.
-  ValueId indices() {
-    std::optional<ValueId> old =
-        find([](const Type& type, Interval) { return is_index(type.dtype) && type.rank() <= 2; });
+  // Integers that serve as indices: an old value, or an argument, some of whose numbers are out of range.  Behind
+  // dimensions `shared`.
+  ValueId indices(const Shape& shared) {
+    std::optional<ValueId> old = find([&](const Type& type, Interval) {
+      bool fits = type.rank() >= static_cast<int64_t>(shared.size()) && type.rank() <= 2;
+      return is_index(type.dtype) && fits && std::equal(shared.begin(), shared.end(), type.shape.begin());
+    });
     if (old && chance(0.5)) return *old;
-    Shape shape(static_cast<size_t>(pick(0, 2)));
-    for (int64_t& size : shape) size = random_size();
+    Shape shape = shared;
+    while (shape.size() < 2 && chance(0.6)) shape.push_back(random_size());
     return new_argument(shape, chance(0.5) ? DType::I32 : DType::I64);
   }
 
   void gather() {
     std::optional<ValueId> x = find([](const Type& type, Interval) { return type.rank() >= 1 && type.rank() <= 4; });
     if (!x) return;
-    ValueId positions = indices();
-    const Type& type = b_->type(*x);
+    Type type = b_->type(*x);
     int64_t axis = pick(0, static_cast<int>(type.rank()) - 1), size = type.shape[static_cast<size_t>(axis)];
+    int64_t shared = pick(0, static_cast<int>(std::min<int64_t>(axis, 2)));
+    ValueId positions = indices({type.shape.begin(), type.shape.begin() + shared});
     if (type.elements() / std::max<int64_t>(size, 1) * b_->type(positions).elements() > options_.max_elements) return;
     auto [lo, hi] = interval(*x);
-    emit("gather", {*x, positions}, {{"axis", axis}}, {std::min(lo, 0.0), std::max(hi, 0.0)});
+    emit("gather", {*x, positions}, {{"axis", axis}, {"shared", shared}}, {std::min(lo, 0.0), std::max(hi, 0.0)});
   }
 
   void scatter() {
-    ValueId positions = indices();
+    ValueId positions = indices({});
     Shape shape = b_->type(positions).shape;
-    int64_t axis = pick(0, 1), size = chance(0.5) ? 10 : random_size();
+    int64_t shared = pick(0, static_cast<int>(shape.size())), axis = shared + pick(0, 1);
+    int64_t size = chance(0.5) ? 10 : random_size();
     double count = static_cast<double>(element_count(shape));
-    if (axis == 1) shape.insert(shape.begin(), random_size());
+    if (axis > shared) shape.insert(shape.begin() + shared, random_size());
     if (chance(0.7)) shape.push_back(random_size());
     int64_t largest = element_count(shape) * std::max<int64_t>(size, 1);
     if (largest > 4 * options_.max_elements) return;
@@ -629,7 +638,7 @@ class GraphMaker {
     std::optional<ValueId> updates = find([&](const Type& type, Interval) { return type == Type{dtype, shape}; });
     if (!updates) updates = new_argument(shape, dtype);
     double bound = count * interval(*updates).bound();
-    emit("scatter_add", {positions, *updates}, {{"axis", axis}, {"size", size}}, {-bound, bound});
+    emit("scatter_add", {positions, *updates}, {{"axis", axis}, {"shared", shared}, {"size", size}}, {-bound, bound});
   }
 
   // Most values that nothing reads, and one that something reads.

@@ -58,6 +58,11 @@ TEST_CASE("gather, scatter_add and positions") {
   CHECK(output_of(head + "return gather(transpose(p), x, axis = 1) |> transpose(order = [1, 0, 2]) }", x) ==
         Numbers{5, 1, 6, 2, 3, 3, 4, 4});
   CHECK(output_of(head + "return scatter_add(x, gather(p, x)) }", x) == Numbers{1, 2, 6, 8, 5, 6});
+  // Each row by indices of its own.
+  CHECK(output_of(head + "return gather(gather(p, x), i32(flip(x)), axis = 1, shared = 1) }", x) ==
+        Numbers{5, 6, 0, 0, 3, 4, 3, 4});
+  CHECK(output_of(head + "return scatter_add(x, gather(p, x), axis = 1, shared = 1) }", x) ==
+        Numbers{1, 2, 0, 0, 5, 6, 0, 0, 6, 8, 0, 0});
   CHECK(output_of(head + "return gather(p, x) + float(positions(gather(p, x), axis = -2)) }", x) ==
         Numbers{5, 6, 2, 3, 3, 4, 4, 5});
   CHECK(output_of(head + "return float(arange(3)) @ p }", x) == Numbers{13, 16});

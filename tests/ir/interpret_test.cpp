@@ -50,15 +50,22 @@ TEST_CASE("contract: products, transposes, batches, outer and inner products") {
 TEST_CASE("gather and scatter_add: rows, columns, repeated indices, indices outside") {
   Tensor x = f32({3, 2}, {1, 2, 3, 4, 5, 6});
   Tensor ids{{DType::I32, {4}}, {2, 0, 3, -1}};
-  CHECK(apply("gather", {x, ids}, {{"axis", int64_t{0}}}) == Numbers{5, 6, 1, 2, 0, 0, 0, 0});
+  CHECK(apply("gather", {x, ids}, {{"axis", int64_t{0}}, {"shared", int64_t{0}}}) == Numbers{5, 6, 1, 2, 0, 0, 0, 0});
   Tensor columns{{DType::I64, {3}}, {1, 1, 2}};
-  CHECK(apply("gather", {x, columns}, {{"axis", int64_t{1}}}) == Numbers{2, 2, 0, 4, 4, 0, 6, 6, 0});
-  CHECK(apply("gather", {x, {{DType::I64, {}}, {1}}}, {{"axis", int64_t{0}}}) == Numbers{3, 4});
+  CHECK(apply("gather", {x, columns}, {{"axis", int64_t{1}}, {"shared", int64_t{0}}}) ==
+        Numbers{2, 2, 0, 4, 4, 0, 6, 6, 0});
+  CHECK(apply("gather", {x, {{DType::I64, {}}, {1}}}, {{"axis", int64_t{0}}, {"shared", int64_t{0}}}) == Numbers{3, 4});
   Tensor places{{DType::I32, {3}}, {1, 4, 1}};
-  Attrs rows = {{"axis", int64_t{0}}, {"size", int64_t{3}}};
+  Attrs rows = {{"axis", int64_t{0}}, {"shared", int64_t{0}}, {"size", int64_t{3}}};
   CHECK(apply("scatter_add", {places, x}, rows) == Numbers{0, 0, 6, 8, 0, 0});
-  Attrs into_columns = {{"axis", int64_t{1}}, {"size", int64_t{2}}};
+  Attrs into_columns = {{"axis", int64_t{1}}, {"shared", int64_t{0}}, {"size", int64_t{2}}};
   CHECK(apply("scatter_add", {{{DType::I32, {2}}, {0, 0}}, x}, into_columns) == Numbers{3, 0, 7, 0, 11, 0});
+  // Each row of x by indices of its own.
+  Tensor own{{DType::I32, {3, 2}}, {1, 0, 1, 1, 2, 0}};
+  Attrs by_row = {{"axis", int64_t{1}}, {"shared", int64_t{1}}};
+  CHECK(apply("gather", {x, own}, by_row) == Numbers{2, 1, 4, 4, 0, 5});
+  by_row["size"] = int64_t{2};
+  CHECK(apply("scatter_add", {own, x}, by_row) == Numbers{2, 1, 0, 7, 6, 0});
 }
 
 TEST_CASE("reductions: axes, empty groups, NaN, the first of equals") {
@@ -86,6 +93,8 @@ TEST_CASE("views move elements") {
   CHECK(apply("broadcast", {f32({2}, {1, 2})}, {{"dims", Ints{1}}, {"shape", Ints{2, 2}}}) == Numbers{1, 2, 1, 2});
   Attrs every_other = {{"limit", Ints{2, 3}}, {"start", Ints{1, 0}}, {"stride", Ints{1, 2}}};
   CHECK(apply("slice", {x}, every_other) == Numbers{4, 6});
+  Attrs backwards = {{"start", Ints{1, 2}}, {"limit", Ints{-1, -1}}, {"stride", Ints{-1, -2}}};
+  CHECK(apply("slice", {x}, backwards) == Numbers{6, 4, 3, 1});
   Attrs around = {{"high", Ints{2}}, {"interior", Ints{1}}, {"low", Ints{1}}};
   CHECK(apply("pad", {f32({3}, {1, 2, 3})}, around) == Numbers{0, 1, 0, 2, 0, 3, 0, 0});
   CHECK(apply("pad", {f32({0}, {})}, around) == Numbers{0, 0, 0});

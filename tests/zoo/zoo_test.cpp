@@ -22,13 +22,17 @@ static std::vector<std::string> zoo_files() {
   return names;
 }
 
-static Module compile_file(const std::string& path) {
+static std::string read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
+  return text.str();
+}
+
+static Module compile_text(const std::string& text) {
   SourceManager sources;
   DiagnosticSink sink;
-  uint32_t id = sources.add(path, text.str());
+  uint32_t id = sources.add("program.tarn", text);
   std::optional<Module> module = compile_source(sources, id, {}, sink);
   REQUIRE_MESSAGE(module.has_value(), render_text(sink, sources, {}));
   return std::move(*module);
@@ -48,12 +52,11 @@ static int64_t rows_for(const Module& module) {
   return static_cast<int64_t>(static_cast<double>(kBatches * batch + 3) / kept) + 20;
 }
 
-static void check_file(const std::string& name) {
-  CAPTURE(name);
-  const std::string source = std::string(TARN_SOURCE_DIR) + "/examples/zoo/" + name + ".tarn";
-  Module module = compile_file(source);
+static void check_program(const std::string& text) {
+  Module module = compile_text(text);
   Workplace here;
-  CommandResult built = here.tarn("build " + source + " -o program");
+  here.write("program.tarn", text);
+  CommandResult built = here.tarn("build program.tarn -o program");
   REQUIRE_MESSAGE(built.exit_code == 0, built.output);
   REQUIRE(here.shell("mkdir data").exit_code == 0);
   for (const MadeFile& file : make_data(module, rows_for(module))) here.write("data/" + file.name, file.bytes);
@@ -69,7 +72,18 @@ static void check_file(const std::string& name) {
 }
 
 TEST_CASE("each file of the zoo trains to the same bits on one and two threads") {
-  for (const std::string& name : zoo_files()) check_file(name);
+  for (const std::string& name : zoo_files()) {
+    CAPTURE(name);
+    check_program(read_text(std::string(TARN_SOURCE_DIR) + "/examples/zoo/" + name + ".tarn"));
+  }
+}
+
+TEST_CASE("augmentation draws the same on one and two threads") {
+  check_program(
+      "data d = cifar(\"*.bin\", valid = 0.2) { x: f32[3, 32, 32] = images / 255; y: class[10] = labels }\n"
+      "model m(x: f32[B, 3, 32, 32]) = x |> random_crop[32, pad = 4] |> random_flip |> random_shift[[1, 2]]\n"
+      "  |> avg_pool[4] |> flatten |> dense[10]\n"
+      "train m on d { loss = cross_entropy(m(x), y); optimizer = sgd(lr = 0.1); batch = 20; shuffle; seed = 1 }\n");
 }
 
 }  // namespace tarn
