@@ -9,6 +9,7 @@
 #include "ir/op_def.h"
 #include "ir/scan.h"
 #include "ir/view_map.h"
+#include "passes/fusion_recompute.h"
 
 namespace tarn {
 
@@ -54,6 +55,7 @@ class FusionPlanner {
     for (size_t i = 0; i < func_.ops.size(); ++i) place(static_cast<int>(i));
     sink_masks();
     inline_single_readers();
+    recompute_cheap_values({func_, defining_, needs_memory_, roles_, sources_, groups_, group_of_});
     return finish();
   }
 

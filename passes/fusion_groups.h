@@ -9,7 +9,7 @@ namespace tarn {
 
 // How an op is computed.
 enum class FusionRole : uint8_t {
-  Free,       // a constant, iota or view: recomputed wherever it is read
+  Free,       // a constant, iota or view, or cheap (fusion_recompute.h): recomputed wherever it is read
   Pointwise,  // one result element from operand elements at the same index
   Reduce,     // combines many elements of what it reads: a scatter too
   Contract,
