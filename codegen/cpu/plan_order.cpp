@@ -1,6 +1,7 @@
 // The order of a nest's tile loops, what is packed, and whether a long sum is cut into blocks: all for the caches.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "codegen/cpu/footprint.h"
 #include "codegen/cpu/plan.h"
@@ -254,13 +255,28 @@ class LoopOrder {
     double without = far_cycles(plan.loops);
     if (without < kBlockWins * plan.cycles) return;
     best_ = HUGE_VAL;
-    for (int64_t size = 1; size < full_depth(); size *= 2) {
+    int64_t most = std::min(full_depth() - 1, most_in_sets());
+    for (int64_t size = 1; size <= most; size *= 2) {
       double steps = steps_ / static_cast<double>(full_depth()) * static_cast<double>(size);
       if (steps < kStepsOfBlock) continue;
       std::vector<int64_t> group(plan.loops.size(), 1);
       try_groups(plan, group, 0, 1, size);
     }
     if (best_ + kBlockWins * plan.cycles < without) plan.block = block_;
+  }
+
+  // Iterations of the outermost summed variable that fit the sets of the level-2 cache: where its stride is a multiple
+  // of a power of two, few sets hold what all of them read at the same place.
+  int64_t most_in_sets() const {
+    int64_t most = INT64_MAX;
+    for (const Operand& operand : operands_) {
+      for (const auto& term : operand.terms) {
+        if (term.variable != reduce_->variables[0]) continue;
+        int64_t stride = std::abs(term.coefficient) * operand.element_bytes;
+        most = std::min(most, kLevelTwoWays * (kLevelTwoPeriod / std::gcd(stride, kLevelTwoPeriod)));
+      }
+    }
+    return most;
   }
 
   void try_groups(const NestPlan& plan, std::vector<int64_t>& group, size_t level, int64_t tiles, int64_t size) {
