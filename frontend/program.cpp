@@ -18,10 +18,14 @@ std::optional<Module> ProgramBuilder::build() {
   choose();
   take_names();
   bool can_elaborate = model_ && (!train_ || (!spec_.losses.empty() && spec_.data));
-  if (!can_elaborate) return std::nullopt;
+  if (!can_elaborate) {
+    check_others();
+    return std::nullopt;
+  }
   module_.name = model_->name.text;
   Func& init = add_func("init");  // filled last, when all slots are known
   discover();
+  check_others();
   session_.params_complete = true;
   if (session_.has_errors()) return std::nullopt;
   if (train_) {
@@ -51,15 +55,17 @@ void ProgramBuilder::search_params(bool* missing) {
   Evaluator evaluator = make_evaluator(emit, true);
   evaluator.missing_params = missing;
   if (train_) {
-    if (spec_.data) check_data(evaluator);
+    if (spec_.data) check_data(evaluator, *spec_.data);
+    size_t errors = session_.errors_met();
     evaluate(evaluator);
-    evaluator.params_known = !session_.has_errors();
+    evaluator.params_known = session_.errors_met() == errors;
     if (spec_.optimizer) read_optimizer(evaluator, *spec_.optimizer);
+    clip_limit(evaluator);
     return;
   }
   std::vector<Term> args;
   for (const ast::Param& param : model_->params) {
-    std::optional<Term> arg = plain_input(evaluator, param);
+    std::optional<Term> arg = plain_input(evaluator, *model_, param);
     if (!arg) return;
     args.push_back(*arg);
   }
@@ -73,10 +79,10 @@ void sort_arguments(Func& func) {
 }
 
 // An input of f32, or of labels, straight from the model's signature.
-std::optional<Term> ProgramBuilder::plain_input(Evaluator& evaluator, const ast::Param& param) {
+std::optional<Term> ProgramBuilder::plain_input(Evaluator& evaluator, const ast::Decl& model, const ast::Param& param) {
   auto fail = [&](const char* message) {
     session_
-        .error(param.name.span, fmt::format("`{}` of model `{}` {}", param.name.text, model_->name.text, message),
+        .error(param.name.span, fmt::format("`{}` of model `{}` {}", param.name.text, model.name.text, message),
                "model.input")
         .help({}, "as in `x: f32[B, 784]`; the first dimension, a name, is the batch");
     return std::nullopt;
@@ -86,7 +92,7 @@ std::optional<Term> ProgramBuilder::plain_input(Evaluator& evaluator, const ast:
   std::optional<DType> dtype = dtype_from_name(element);
   if (element == "float") dtype = DType::F32;
   if (element != "class" && !dtype) return fail("is no f32[..] or class[..]");
-  FramePtr frame = evaluator.make_frame(FrameKind::Function, model_);
+  FramePtr frame = evaluator.make_frame(FrameKind::Function, &model);
   std::vector<Axis> axes;
   for (size_t i = 0; i < param.type->dims.size(); ++i) {
     const ast::Expr& dim = *param.type->dims[i];
@@ -124,7 +130,8 @@ void ProgramBuilder::build_predict(Func& func) {
   std::vector<Term> args;
   for (const ast::Param& param : model_->params) {
     const ast::Entry* field = find_field(param.name.text);
-    std::optional<Term> arg = field ? evaluator.data_field(*spec_.data, *field) : plain_input(evaluator, param);
+    std::optional<Term> arg =
+        field ? evaluator.data_field(*spec_.data, *field) : plain_input(evaluator, *model_, param);
     if (!arg || arg->is_error()) return;
     args.push_back(*arg);
   }

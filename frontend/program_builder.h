@@ -39,8 +39,12 @@ class ProgramBuilder {
   void choose();
   const ast::Decl* choose_train();
   const ast::Decl* choose_model();
-  void check_data(Evaluator& evaluator);
   void take_names();
+
+  // What nothing is built from, and what is found only late: program_check.cpp
+  void check_data(Evaluator& evaluator, const ast::Decl& data);
+  void check_others();
+  void check_model(const ast::Decl& model);
 
   // Entry points: discovery, @init and @predict in program.cpp, the steps in program_step.cpp
   void discover();
@@ -52,12 +56,13 @@ class ProgramBuilder {
   void check_cover(const std::vector<std::string>& trained);
   void differentiate(Evaluator& evaluator, size_t number, const Term& loss, const std::vector<std::string>& trained,
                      std::vector<Derivative>& derivatives);
+  std::optional<Term> clip_limit(Evaluator& evaluator);
   void clip(Evaluator& evaluator, std::vector<Derivative>& derivatives, size_t first);
   void name_objective(Evaluator& evaluator, const Objective& objective);
   void build_eval_step(Func& func);
   void build_predict(Func& func);
   const ast::Entry* find_field(const std::string& name) const;
-  std::optional<Term> plain_input(Evaluator& evaluator, const ast::Param& param);
+  std::optional<Term> plain_input(Evaluator& evaluator, const ast::Decl& model, const ast::Param& param);
   void build_init(Func& func);
   void add_objective(Emitter& emit, Objective& objective);
   void add_records();

@@ -117,19 +117,6 @@ void ProgramBuilder::take_names() {
   }
 }
 
-// Fields that the objective does not read are checked too.
-void ProgramBuilder::check_data(Evaluator& evaluator) {
-  std::map<std::string, Span> seen;
-  for (const ast::Entry& field : spec_.data->entries) {
-    auto [first, is_new] = seen.emplace(field.key.text, field.key.span);
-    if (!is_new) {
-      session_.error(field.key.span, fmt::format("`{}` is declared twice", field.key.text), "key.duplicate")
-          .note(first->second, "first here");
-    }
-    evaluator.data_field(*spec_.data, field);
-  }
-}
-
 void ProgramBuilder::check_defines() {
   std::vector<std::string> names;
   for (const auto& decl : session_.user_file().decls) {

@@ -134,21 +134,26 @@ void ProgramBuilder::differentiate(Evaluator& evaluator, size_t number, const Te
   }
 }
 
-// Scales the gradients of one loss, those from `first` on.
-void ProgramBuilder::clip(Evaluator& evaluator, std::vector<Derivative>& derivatives, size_t first) {
-  if (!spec_.clip_norm) return;
+// nullopt: gradients are not clipped, or the limit is wrong.
+std::optional<Term> ProgramBuilder::clip_limit(Evaluator& evaluator) {
+  if (!spec_.clip_norm) return std::nullopt;
   session_.user_span = spec_.clip_norm->span;
   FramePtr frame = evaluator.make_frame(FrameKind::Function, train_);
   Term limit = evaluator.eval(*spec_.clip_norm, frame);
-  if (limit.is_error()) return;
-  if (!limit.is_number() && !limit.is_runtime_scalar()) {
-    session_.error(spec_.clip_norm->span, fmt::format("`clip_norm` is a number, but this is {}", describe(limit)),
-                   "key.value");
-    return;
-  }
+  if (limit.is_error()) return std::nullopt;
+  if (limit.is_number() || limit.is_runtime_scalar()) return limit;
+  session_.error(spec_.clip_norm->span, fmt::format("`clip_norm` is a number, but this is {}", describe(limit)),
+                 "key.value");
+  return std::nullopt;
+}
+
+// Scales the gradients of one loss, those from `first` on.
+void ProgramBuilder::clip(Evaluator& evaluator, std::vector<Derivative>& derivatives, size_t first) {
+  std::optional<Term> limit = clip_limit(evaluator);
+  if (!limit) return;
   std::vector<Term> gradients;
   for (size_t i = first; i < derivatives.size(); ++i) gradients.push_back(derivatives[i].gradient);
-  clip_gradients(evaluator, limit, gradients, spec_.clip_norm->span);
+  clip_gradients(evaluator, *limit, gradients, spec_.clip_norm->span);
   for (size_t i = first; i < derivatives.size(); ++i) derivatives[i].gradient = gradients[i - first];
 }
 

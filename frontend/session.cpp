@@ -79,6 +79,7 @@ Diagnostic& Session::warning(Span span, std::string message, std::string rule) {
 Diagnostic& Session::report(Severity severity, Span span, std::string message, std::string rule) {
   Span where = is_library(span) && user_span.is_known() ? user_span : span;
   ignored_ = {};
+  errors_met_ += severity == Severity::Error;
   // An unknown name may be met in several frames, with another guess in each.
   std::string_view text = rule == "name.unknown" ? std::string_view() : message;
   if (!reported_.insert(fmt::format("{}:{}:{}:{}", where.begin, where.end, rule, text)).second) return ignored_;

@@ -56,6 +56,7 @@ class Session {
   Diagnostic& warning(Span span, std::string message, std::string rule);
   bool has_errors() const { return sink_.has_errors(); }
   size_t error_count() const { return sink_.error_count(); }
+  size_t errors_met() const { return errors_met_; }  // those reported before among them
   // Adds "784 comes from `...`" where the size was written in the user's text.
   void note_origin(Diagnostic& diagnostic, const Axis& axis);
   std::string source_text(Span span) const;  // of one line, shortened
@@ -86,6 +87,7 @@ class Session {
   std::map<std::string, const ast::Decl*, std::less<>> library_decls_;
   std::set<std::string> reported_;
   Diagnostic ignored_;
+  size_t errors_met_ = 0;
 };
 
 }  // namespace tarn

@@ -11,6 +11,24 @@
 namespace tarn {
 namespace {
 
+// Forgets values that nothing defines any more.
+void renumber(Func& func) {
+  std::vector<Value> kept;
+  std::vector<ValueId> moved(func.values.size());
+  auto define = [&](ValueId& value) {
+    moved[value.index] = {static_cast<uint32_t>(kept.size())};
+    kept.push_back(func.value(value));
+    value = moved[value.index];
+  };
+  for (Argument& arg : func.args) define(arg.value);
+  for (Op& op : func.ops) {
+    for (ValueId& operand : op.operands) operand = moved[operand.index];
+    for (ValueId& result : op.results) define(result);
+  }
+  for (FuncResult& result : func.results) result.value = moved[result.value.index];
+  func.values = std::move(kept);
+}
+
 // Ops without readers, bodies without loops and arguments that nothing reads.
 void clean(Module& module) {
   for (Func& func : module.funcs) {
@@ -22,8 +40,9 @@ void clean(Module& module) {
       for (ValueId operand : op.operands) --uses[operand.index];
       func.ops.erase(func.ops.begin() + static_cast<std::ptrdiff_t>(i));
     }
-    if (func.kind != FuncKind::Entry) continue;
-    std::erase_if(func.args, [&](const Argument& arg) { return uses[arg.value.index] == 0; });
+    if (func.kind == FuncKind::Entry)
+      std::erase_if(func.args, [&](const Argument& arg) { return uses[arg.value.index] == 0; });
+    renumber(func);
   }
   std::set<std::string> bodies;
   for (bool grew = true; std::exchange(grew, false);) {

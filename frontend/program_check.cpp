@@ -1,0 +1,72 @@
+// What the program is not built from is checked too, so that one run reports the errors of all declarations.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "frontend/data.h"
+#include "frontend/program_builder.h"
+
+namespace tarn {
+
+using ast::Decl;
+using ast::DeclKind;
+
+// Fields that the objective does not read are checked too.
+void ProgramBuilder::check_data(Evaluator& evaluator, const Decl& data) {
+  std::map<std::string, Span> seen;
+  for (const ast::Entry& field : data.entries) {
+    auto [first, is_new] = seen.emplace(field.key.text, field.key.span);
+    if (!is_new) {
+      session_.error(field.key.span, fmt::format("`{}` is declared twice", field.key.text), "key.duplicate")
+          .note(first->second, "first here");
+    }
+    evaluator.data_field(data, field);
+  }
+}
+
+// Whether the sizes of its inputs are all there, so that it can be elaborated by itself.
+static bool has_sizes(const Decl& model, const Session& session) {
+  return std::all_of(model.params.begin(), model.params.end(), [&](const ast::Param& param) {
+    if (!param.type || !param.type->has_dims || param.type->dims.empty()) return false;
+    return std::all_of(param.type->dims.begin() + 1, param.type->dims.end(), [&](const ast::ExprPtr& dim) {
+      bool is_unknown = dim->kind == ast::ExprKind::Name && !session.find(dim->text);
+      return !is_unknown && dim->kind != ast::ExprKind::Ellipsis;
+    });
+  });
+}
+
+// Elaborates a model on inputs of its signature and forgets its parameters.
+void ProgramBuilder::check_model(const Decl& model) {
+  if (!has_sizes(model, session_)) return;
+  auto params = std::exchange(session_.params, {});
+  auto order = std::exchange(session_.param_order, {});
+  auto taken = std::exchange(session_.taken, {});
+  Module scratch;
+  Emitter emit(session_, scratch, scratch.funcs.emplace_back(), batch_, true);
+  Evaluator evaluator = make_evaluator(emit, true);
+  std::vector<Term> args;
+  for (const ast::Param& param : model.params) {
+    std::optional<Term> arg = plain_input(evaluator, model, param);
+    if (arg) args.push_back(*arg);
+  }
+  session_.user_span = model.name.span;
+  if (args.size() == model.params.size()) evaluator.call_model(model, std::move(args), model.name.span);
+  session_.params = std::move(params);
+  session_.param_order = std::move(order);
+  session_.taken = std::move(taken);
+}
+
+void ProgramBuilder::check_others() {
+  for (const auto& decl : session_.user_file().decls) {
+    if (decl->kind == DeclKind::Model && decl.get() != model_) check_model(*decl);
+    if (decl->kind != DeclKind::Data || decl.get() == spec_.data) continue;
+    Module scratch;
+    Emitter emit(session_, scratch, scratch.funcs.emplace_back(), batch_, true);
+    Evaluator evaluator = make_evaluator(emit, true);
+    data_attrs(evaluator, *decl);
+    check_data(evaluator, *decl);
+  }
+}
+
+}  // namespace tarn
