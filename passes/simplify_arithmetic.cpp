@@ -1,4 +1,5 @@
 // Rules on elementwise ops.  Each is a line of math above a line of code; c and d are constants.
+#include <algorithm>
 #include <cmath>
 
 #include "ir/interpret.h"
@@ -16,6 +17,66 @@ static bool has_exact_reciprocal(double c, DType dtype) {
   return std::isnormal(c) && std::fabs(std::frexp(c, &exponent)) == 0.5 && std::abs(exponent - 1) < limit;
 }
 
+constexpr int kProductDepth = 8;  // of mul, neg and div that are looked through
+
+// The factors of a product, through signs and divisors.
+static void collect_factors(Match& m, ValueId product, int depth, std::vector<ValueId>& factors) {
+  const Op* op = depth > 0 ? m.definitions.of(product) : nullptr;
+  if (op && (op->def->name == "neg" || op->def->name == "div")) {
+    collect_factors(m, op->operands[0], depth - 1, factors);
+  } else if (op && op->def->name == "mul") {
+    std::vector<ValueId> operands = op->operands;
+    for (ValueId operand : operands) collect_factors(m, operand, depth - 1, factors);
+  } else {
+    factors.push_back(product);
+  }
+}
+
+// The product without one of its factors, once; nullopt where the factor is all of it, or is not found.
+struct Remainder {
+  bool found = false;
+  Simpler rest;
+};
+static Remainder without(Match& m, ValueId product, ValueId factor, int depth) {
+  if (product == factor) return {true, std::nullopt};
+  const Op* defined = depth > 0 ? m.definitions.of(product) : nullptr;
+  if (!defined || !(defined->def->name == "mul" || defined->def->name == "neg" || defined->def->name == "div"))
+    return {};
+  const Op op = *defined;
+  Remainder first = without(m, op.operands[0], factor, depth - 1);
+  if (first.found && op.def->name == "mul") {
+    return {true, first.rest ? m.b.mul(*first.rest, op.operands[1]) : op.operands[1]};
+  }
+  if (first.found) {
+    ValueId rest = first.rest ? *first.rest : m.b.constant(1, m.type);
+    return {true, op.def->name == "neg" ? m.b.neg(rest) : m.b.div(rest, op.operands[1])};
+  }
+  if (op.def->name != "mul") return {};
+  Remainder second = without(m, op.operands[1], factor, depth - 1);
+  if (!second.found) return {};
+  return {true, second.rest ? m.b.mul(op.operands[0], *second.rest) : op.operands[0]};
+}
+
+// x a + x b = x (a + b), with the x that was computed last: in a gradient that is the cotangent, and a + b is then a
+// function of the forward pass alone, one value to keep instead of two.
+static Simpler factor_sum(Match& m) {
+  std::vector<ValueId> left, right;
+  for (int i : {0, 1}) {
+    auto op = m.definitions.of(m.x[i]);
+    if (!op || !(op->def->name == "mul" || op->def->name == "neg" || op->def->name == "div")) return std::nullopt;
+    collect_factors(m, m.x[i], kProductDepth, i == 0 ? left : right);
+  }
+  Simpler common;
+  for (ValueId factor : left) {
+    bool is_common = std::find(right.begin(), right.end(), factor) != right.end() && !m.constant(factor);
+    if (is_common && (!common || common->index < factor.index)) common = factor;
+  }
+  if (!common || m.x[0] == m.x[1]) return std::nullopt;
+  Remainder a = without(m, m.x[0], *common, kProductDepth), b = without(m, m.x[1], *common, kProductDepth);
+  if (!a.rest || !b.rest) return std::nullopt;
+  return m.b.mul(*common, m.b.add(*a.rest, *b.rest));
+}
+
 static Simpler simplify_add(Match& m) {
   for (int i : {0, 1}) {
     // x + 0 = x
@@ -23,7 +84,7 @@ static Simpler simplify_add(Match& m) {
     // x + -y = x - y
     if (auto neg = m.operand(1 - i, "neg")) return m.b.sub(m.x[i], neg->operands[0]);
   }
-  return std::nullopt;
+  return factor_sum(m);
 }
 
 static Simpler simplify_sub(Match& m) {
