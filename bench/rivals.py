@@ -43,32 +43,38 @@ def torch_batches(net):
 
 
 def torch_step(net, **form):
-    """The step as people write it: backward, optimizer.step, zero_grad."""
+    """set_rates(number of the step), and the step as people write it: backward, optimizer.step, zero_grad."""
     p = nets.torch_parameters(net)
     optimizer, context = nets.torch_optimizer(net, p, **form), nets.Context(nets.torch_states(net))
     has_schedule = nets.has_schedule(net)
 
-    def step(inputs, number):
+    def set_rates(number):
         if has_schedule:
             nets.set_rates(net, optimizer, p, number, nets.TOTAL_STEPS)
+
+    def step(inputs):
         loss = nets.backward(net, net.loss(p, inputs, context), p)[0]
         optimizer.step()
         optimizer.zero_grad()
         return loss.detach()
-    return step
+    return set_rates, step
 
 
-def torch_eager(net, **form):
-    return run_by_step(torch_batches(net), torch_step(net, **form))
+def torch_written(net, compiled=False, **form):
+    set_rates, step = torch_step(net, with_tensors=compiled, **form)
+    if compiled:
+        import torch
+        step = torch.compile(step)
+
+    def one(inputs, number):
+        set_rates(number)
+        return step(inputs)
+    return run_by_step(torch_batches(net), one)
 
 
-def torch_compiled(net, **form):
+def torch_compiled(net):
     """torch.compile of the step as written: Dynamo splits it where it has to."""
-    import torch
-    if nets.has_schedule(net):
-        raise nets.Absent("compiles anew for each value of the schedule")
-    compiled = torch.compile(torch_step(net, **form))
-    return run_by_step(torch_batches(net), lambda inputs, _: compiled(inputs, 0))
+    return torch_written(net, compiled=True)
 
 
 def torch_update(kind, options, p, g, slots, t, lr):
@@ -200,13 +206,13 @@ def jax_scan(net):
             lrs = jnp.array([jax_rate(net, holder["done"] + i) for i in range(len(batches))])
             holder["state"], losses = jitted(holder["state"], xs, ys, lrs)
             holder["done"] += len(batches)
-        return calls * len(batches), float(losses[-1])
+        return calls * len(batches), float(losses[(count - 1) % len(batches)])
     return run
 
 
 CONTESTANTS = {
-    "torch eager, foreach": lambda net: torch_eager(net, foreach=True),
-    "torch eager, fused": lambda net: torch_eager(net, fused=True),
+    "torch eager, foreach": lambda net: torch_written(net, foreach=True),
+    "torch eager, fused": lambda net: torch_written(net, fused=True),
     "torch.compile of the written step": torch_compiled,
     "torch.compile, one graph": lambda net: torch_compiled_functional(net, tuned=False),
     "torch.compile, one graph, tuned": lambda net: torch_compiled_functional(net, tuned=True),

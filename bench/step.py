@@ -29,7 +29,7 @@ from nets import Absent
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
-WARM_STEPS = nets.LOSS_STEP  # also covers compilation
+WARM_STEPS = 64  # after the compilation; fewer where they would take long
 MIN_CPU_SHARE = 0.97  # a sample counts when its process had the core to itself ...
 MIN_CEILING_SHARE = 0.85  # ... and the FMA loops before and after it were this near to the ceiling
 ROUNDS_PER_BLOCK = 4  # rounds tried for each valid block wanted, before giving up on a busy machine
@@ -71,12 +71,14 @@ class Contestant:
         self.name, self.samples = name, []
         self.worker = Worker(command, core, log)
         _, _, _, self.loss = self.worker.ask(nets.LOSS_STEP)
-        steps, wall, cpu, _ = self.worker.ask(max(16, WARM_STEPS))
-        self.block = max(4, int(block_seconds * steps / min(wall, cpu)))
+        steps, wall, cpu, _ = self.worker.ask(16)
+        if wall < 0.5:
+            steps, wall, cpu, _ = self.worker.ask(WARM_STEPS)
+        self.block = max(1, int(block_seconds * steps / min(wall, cpu)))
 
     def sample(self, by_cpu_time):
         """(seconds a step, had the core to itself); a few untimed steps bring its data back into the caches."""
-        self.worker.ask(max(2, self.block // 20))
+        self.worker.ask(max(1, self.block // 20))
         steps, wall, cpu, _ = self.worker.ask(self.block)
         return (cpu / steps, True) if by_cpu_time else (wall / steps, cpu >= MIN_CPU_SHARE * wall)
 

@@ -116,7 +116,7 @@ static double projected_distance(const std::vector<double>& found, const std::ve
 
 static std::unique_ptr<Runner> start(const Case& net, const std::string& text,
                                      const std::function<std::unique_ptr<Runner>(Module)>& make) {
-  std::unique_ptr<Runner> runner = make(compile_text(net.name, text));
+  std::unique_ptr<Runner> runner = make(compile_text(net.name, text, net.batch));
   runner->init();
   for (size_t i = 0; i < net.parameters.size(); ++i) {
     const std::vector<float> values = parameter_values(net.parameters[i].spec, static_cast<uint32_t>(i));

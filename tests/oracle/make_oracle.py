@@ -47,7 +47,7 @@ def train(net, dtype, nudged=False):
     names = list(net.over or ["loss"])
     losses, gradients, context = {name: [] for name in names}, None, None
     for step in range(net.steps):
-        raw = net.input_arrays(step)
+        raw = net.input_arrays(step, net.record_batch)
         set_rates(net, optimizer, parameters, step)
         context = TarnContext(step, states, dtype)
         result = net.loss(parameters, torch_inputs(net, raw, dtype), context)
@@ -80,11 +80,11 @@ def record_of(net, stamp):
     f32, f64 = train(net, torch.float32), train(net, torch.float64)
     if f32.has_drawn != net.is_random:
         sys.exit(f"{net.name}: is_random says {net.is_random}")
-    record = dict(stamp, net=net.says, source=net.source, batch=net.batch, first_batch=net.first_batch,
+    record = dict(stamp, net=net.says, source=net.source, batch=net.record_batch or net.batch, first_batch=net.first_batch,
                   steps=net.steps,
                   gradients_within=net.gradients_within, losses_within=net.losses_within,
                   parameters_fnv1a=fnv1a(net.parameter_arrays().values()),
-                  first_batch_fnv1a=fnv1a(net.input_arrays(0).values()),
+                  first_batch_fnv1a=fnv1a(net.input_arrays(0, net.record_batch).values()),
                   f32_against_f64=deviations(f32, f64), inputs=net.inputs)
     record["nudged"] = deviations(train(net, torch.float32, nudged=True), f32)
     record["parameters"] = [dict(spec, norm=norm(f32.parameters[path]), gradient_norm=norm(f32.gradients[path]),

@@ -59,6 +59,7 @@ class Net:
     over: dict = None  # of several losses: {name: pattern of the parameters' paths}
     states: list = field(default_factory=list)  # [{path, shape, value}]: what Context.update gives new values
     is_random: bool = False  # draws masks or noise
+    record_batch: int = 0  # of the record, where it is not `batch` (README.md)
     first_batch: int = 0  # another one, where f32 decides a maximum of the first ones otherwise than f64 (README.md)
     steps: int = 20
     gradients_within: float = 1e-4  # relative, by norm for each parameter: what the test demands
@@ -72,8 +73,8 @@ class Net:
     def state_arrays(self):
         return {s["path"]: np.full(s["shape"], s["value"], np.float32) for s in self.states}
 
-    def input_arrays(self, step):
-        return input_arrays(self.inputs, self.first_batch + step, self.batch)
+    def input_arrays(self, step, batch=None):
+        return input_arrays(self.inputs, self.first_batch + step, batch or self.batch)
 
 
 # --- draws and states -----------------------------------------------------------------------------------------------
@@ -169,11 +170,12 @@ def torch_inputs(net, arrays, dtype):
     return tensors
 
 
-def torch_optimizer(net, parameters, **form):
-    """`parameters`: {path: tensor}.  set_rates() gives each step its rates."""
+def torch_optimizer(net, parameters, with_tensors=False, **form):
+    """`parameters`: {path: tensor}.  set_rates() gives each step its rates, as tensors where torch.compile wants them."""
     import torch
     make = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[net.optimizer.kind]
-    groups = [{**options, "lr": rate_of(options, 0), "params": [parameters[path] for path in paths]}
+    number = torch.tensor if with_tensors else float
+    groups = [{**options, "lr": number(rate_of(options, 0)), "params": [parameters[path] for path in paths]}
               for options, paths in net.optimizer.split(parameters)]
     return make(groups, lr=1e-3, **form)
 
@@ -184,7 +186,11 @@ def has_schedule(net):
 
 def set_rates(net, optimizer, parameters, step, total=TOTAL_STEPS):
     for group, (options, _) in zip(optimizer.param_groups, net.optimizer.split(parameters)):
-        group["lr"] = rate_of(options, step, total)
+        rate = rate_of(options, step, total)
+        if isinstance(group["lr"], float):
+            group["lr"] = rate
+        else:
+            group["lr"].fill_(rate)
 
 
 def backward(net, result, parameters):
@@ -458,7 +464,8 @@ NETS = {net.name: net for net in [
                     for spec in (conv_parameters(path + ".conv", f, c, 3)[0], *norm_parameters(path + ".norm", f))] +
         dense_parameters(CIFAR_DENSE),
         states=[spec for path, f, _ in CIFAR_BLOCKS for spec in running(path + ".norm", f)],
-        loss=cifar_cnn_loss, optimizer=Optimizer("adam", cosine(0.001, 0.00001)), is_random=True),
+        loss=cifar_cnn_loss, optimizer=Optimizer("adam", cosine(0.001, 0.00001)), is_random=True,
+        record_batch=4, first_batch=100),
     Net("fgsm", "examples/zoo/fgsm.tarn", "784-128-64-10 on images and on attacks against it, Adam, cosine, batch 64",
         batch=64, inputs=[IMAGES, LABELS], parameters=dense_parameters(FGSM), loss=fgsm_loss,
         optimizer=Optimizer("adam", cosine(0.001, 0.00001))),

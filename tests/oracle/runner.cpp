@@ -25,11 +25,13 @@ std::string read_text(const std::string& path) {
   return text.str();
 }
 
-Module compile_text(std::string_view name, std::string text) {
+Module compile_text(std::string_view name, std::string text, int64_t batch) {
   SourceManager sources;
   DiagnosticSink sink;
   const uint32_t file = sources.add(std::string(name) + ".tarn", std::move(text));
-  std::optional<Module> module = compile_source(sources, file, {}, sink);
+  FrontendOptions options;
+  if (batch > 0) options.batch = batch;
+  std::optional<Module> module = compile_source(sources, file, options, sink);
   REQUIRE_MESSAGE(module.has_value(), render_text(sink, sources, {}));
   return std::move(*module);
 }

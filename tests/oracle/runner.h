@@ -32,7 +32,8 @@ class Runner {
 };
 
 // The module of a model file's text; errors in it fail the test and are shown.
-Module compile_text(std::string_view name, std::string text);
+// `batch`: 0 for the file's own.
+Module compile_text(std::string_view name, std::string text, int64_t batch = 0);
 std::string read_text(const std::string& path);
 
 // `passes`: what the module goes through before it is evaluated.
