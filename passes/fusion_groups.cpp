@@ -10,6 +10,7 @@
 #include "ir/scan.h"
 #include "ir/view_map.h"
 #include "passes/fusion_recompute.h"
+#include "passes/fusion_repeats.h"
 
 namespace tarn {
 
@@ -196,6 +197,9 @@ class FusionPlanner {
     for (int64_t d = 0; d < shared; ++d) {
       if (producer.domain[static_cast<size_t>(d)] != consumer.domain[static_cast<size_t>(d)]) return -1;
     }
+    std::vector<int> joined = producer.ops;
+    joined.insert(joined.end(), consumer.ops.begin(), consumer.ops.end());
+    if (repeats_reduction({func_, roles_, sources_, needs_memory_}, std::move(joined), shared)) return -1;
     bool both_scalar = producer.domain.empty() && consumer.domain.empty();
     if (shared == 0 && !both_scalar) return -1;
     const FusionGroup* contract = producer.kind == GroupKind::Contract   ? &producer
@@ -317,25 +321,12 @@ class FusionPlanner {
       for (const FusionSource& source : sources_of(static_cast<int>(op))) {
         if (group_of(source.value) != group) continue;
         if (reader >= 0 && reader != reading_group) return -1;
-        if (func_.type(source.value).elements() < iterations_of(func_.ops[op])) return -1;
+        if (func_.type(source.value).elements() < iterations_of(func_, func_.ops[op])) return -1;
         reader = reading_group;
       }
     }
     if (reader < 0 || groups_[static_cast<size_t>(reader)].kind == GroupKind::Alias) return -1;
     return reader;
-  }
-
-  // Points at which an op asks for its operands.
-  int64_t iterations_of(const Op& op) const {
-    if (std::holds_alternative<Scatter>(op.def->body)) {
-      const Type& indices = func_.type(op.operands[0]);
-      int64_t times = 1;
-      for (auto d = static_cast<size_t>(attr_int(op.attrs, "shared")); d < indices.shape.size(); ++d)
-        times *= indices.shape[d];
-      return func_.type(op.result()).elements() * times;
-    }
-    bool is_reduce = std::holds_alternative<Reduce>(op.def->body);
-    return func_.type(is_reduce ? op.operands[0] : op.result()).elements();
   }
 
   // --- order ---
