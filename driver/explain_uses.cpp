@@ -101,7 +101,12 @@ void collect_readers(const Module& module, const Func& func, ValueId value, std:
 std::string uses_of(const Module& module, const Func& func, ValueId value) {
   std::vector<std::string> readers;
   collect_readers(module, func, value, readers);
-  return readers.empty() ? "nothing reads it" : fmt::format("for {}", fmt::join(readers, ", "));
+  if (readers.empty()) return "nothing reads it";
+  constexpr size_t kShown = 8;
+  if (readers.size() <= kShown + 1) return fmt::format("for {}", fmt::join(readers, ", "));
+  size_t more = readers.size() - kShown;
+  readers.resize(kShown);
+  return fmt::format("for {} and {} others", fmt::join(readers, ", "), more);
 }
 
 }  // namespace tarn

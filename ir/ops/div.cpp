@@ -15,11 +15,12 @@ const OpDef op_div{
     .arity = 2,
     .attrs = {},
     .shape = same_floats,
-    // d(x/y)/dx = 1/y and d(x/y)/dy = -(x/y)/y, so the rule keeps the result alive, not x.
+    // d(x/y)/dx = 1/y and d(x/y)/dy = -(x/y)/y, so the rule keeps the result alive, not x, and divides once.
     .vjp = [](const VjpArgs& a) -> Gradients {
       Gradients grads(2);
-      if (a.needs[0]) grads[0] = a.b.div(a.cotangent, a.inputs[1]);
-      if (a.needs[1]) grads[1] = a.b.neg(a.b.div(a.b.mul(a.cotangent, a.result), a.inputs[1]));
+      ValueId scaled = a.b.div(a.cotangent, a.inputs[1]);
+      if (a.needs[0]) grads[0] = scaled;
+      if (a.needs[1]) grads[1] = a.b.neg(a.b.mul(scaled, a.result));
       return grads;
     },
     .body = Elementwise{.eval = [](std::span<const double> x) -> double { return x[0] / x[1]; },
