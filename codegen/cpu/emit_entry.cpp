@@ -74,7 +74,6 @@ class EntryEmitter {
     is_team_ = b_.CreateICmpUGT(threads, b_.getInt32(1));
     Value* trace = field(offsetof(tarn_team, trace), b_.getPtrTy());
     is_traced_ = b_.CreateICmpNE(trace, llvm::ConstantPointerNull::get(b_.getPtrTy()));
-    trace_ = trace;
     emit_steps(kernels, -1);
     check_loss(static_cast<int>(kernels.size()));
     copy_results();
@@ -137,7 +136,7 @@ class EntryEmitter {
       } else {
         auto k = static_cast<size_t>(step.call);
         call_kernel(entry_.calls[k], kernels[k]);
-        trace_kernel(trace_, static_cast<uint32_t>(k));
+        trace_kernel(static_cast<uint32_t>(k));
       }
     }
   }
@@ -218,21 +217,34 @@ class EntryEmitter {
   }
 
   // With trace set in every thread's team: all threads wait while thread 0 looks.
-  void trace_kernel(Value* trace, uint32_t kernel) {
-    when(is_traced_, [&] {
-      barrier_keeping_plan();
-      when(is_first_, [&] {
-        auto* type = llvm::FunctionType::get(b_.getVoidTy(), {b_.getPtrTy(), b_.getInt32Ty()}, false);
-        b_.CreateCall(type, trace, {team_, b_.getInt32(kernel)});
-      });
-      barrier_keeping_plan();
-    });
+  void trace_kernel(uint32_t kernel) {
+    when(is_traced_, [&] { b_.CreateCall(tracer(), {team_, b_.getInt32(kernel)}); });
   }
 
-  void barrier_keeping_plan() {
-    BarrierPlan saved = barriers_;
+  // void(team, kernel), once in the module: inline, it would be most of a large entry point's code.
+  llvm::Function* tracer() {
+    constexpr const char* kName = "tarn.trace";
+    if (llvm::Function* found = module_.getFunction(kName)) return found;
+    auto* type = llvm::FunctionType::get(b_.getVoidTy(), {b_.getPtrTy(), b_.getInt32Ty()}, false);
+    llvm::Function* made = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, kName, module_);
+    made->addFnAttr(llvm::Attribute::NoInline);
+    made->addFnAttr(llvm::Attribute::Cold);
+    llvm::IRBuilder<>::InsertPointGuard guard(b_);
+    EntryEmitter(module_, entry_).run_tracer(made, type);
+    return made;
+  }
+
+  void run_tracer(llvm::Function* function, llvm::FunctionType* type) {
+    function_ = function;
+    b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
+    team_ = function_->getArg(0);
+    is_first_ = b_.CreateICmpEQ(field(offsetof(tarn_team, thread), b_.getInt32Ty()), b_.getInt32(0));
+    is_team_ = b_.CreateICmpUGT(field(offsetof(tarn_team, threads), b_.getInt32Ty()), b_.getInt32(1));
     barrier();
-    barriers_ = saved;  // this one is only met while tracing
+    when(is_first_,
+         [&] { b_.CreateCall(type, field(offsetof(tarn_team, trace), b_.getPtrTy()), {team_, function_->getArg(1)}); });
+    barrier();
+    b_.CreateRetVoid();
   }
 
   void check_loss(int calls_done) {
@@ -265,7 +277,6 @@ class EntryEmitter {
   Value* caller_mode_ = nullptr;
   Value *arena_ = nullptr, *team_ = nullptr, *thread_ = nullptr, *threads_ = nullptr;
   Value *is_first_ = nullptr, *is_team_ = nullptr, *is_traced_ = nullptr;
-  Value* trace_ = nullptr;
   std::vector<Value*> iterations_;  // of the loops around, outermost first
   bool is_loss_checked_ = false;
   BarrierPlan barriers_;
