@@ -163,8 +163,6 @@ class Emitter {
 // Where each dimension of `small` lies in `large`: by identity, then by name, then aligned at the end; empty optional
 // where they do not fit.
 std::optional<std::vector<int64_t>> match_axes(const std::vector<Axis>& small, const std::vector<Axis>& large);
-// Removes the values that moved to bodies of loops; ids of others change.
-void drop_moved_values(Func& func);
 // FNV-1a, 32 bits: the random stream of a path.
 uint32_t stream_of(std::string_view path);
 // a op b for two literals, in f64; nullopt where `op` is not one of numbers.

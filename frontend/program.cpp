@@ -38,7 +38,7 @@ std::optional<Module> ProgramBuilder::build() {
   add_records();
   check_defines();
   if (session_.has_errors()) return std::nullopt;
-  for (Func& func : module_.funcs) drop_moved_values(func);
+  for (Func& func : module_.funcs) drop_undefined_values(func);
   return std::move(module_);
 }
 

@@ -83,4 +83,26 @@ std::vector<int> use_counts(const Func& func) {
   return counts;
 }
 
+void drop_undefined_values(Func& func) {
+  std::vector<bool> is_defined(func.values.size(), false);
+  for (const Argument& arg : func.args) is_defined[arg.value.index] = true;
+  for (const Op& op : func.ops) {
+    for (ValueId result : op.results) is_defined[result.index] = true;
+  }
+  std::vector<ValueId> place(func.values.size());
+  std::vector<Value> kept;
+  for (size_t i = 0; i < func.values.size(); ++i) {
+    if (!is_defined[i]) continue;
+    place[i] = {static_cast<uint32_t>(kept.size())};
+    kept.push_back(std::move(func.values[i]));
+  }
+  func.values = std::move(kept);
+  for (Argument& arg : func.args) arg.value = place[arg.value.index];
+  for (Op& op : func.ops) {
+    for (ValueId& operand : op.operands) operand = place[operand.index];
+    for (ValueId& result : op.results) result = place[result.index];
+  }
+  for (FuncResult& result : func.results) result.value = place[result.value.index];
+}
+
 }  // namespace tarn

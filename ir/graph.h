@@ -129,6 +129,8 @@ struct Module {
 
 // For each value, the index in func.ops of the op that defines it; -1 for arguments.
 std::vector<int> defining_ops(const Func& func);
+// Removes values that no argument or op defines any more, after ops were taken out; ids of others change.
+void drop_undefined_values(Func& func);
 // For each value, how many operands and results read it.
 std::vector<int> use_counts(const Func& func);
 

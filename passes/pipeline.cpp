@@ -17,6 +17,7 @@
 #include "passes/dce.h"
 #include "passes/fuse.h"
 #include "passes/layout.h"
+#include "passes/loop_motion.h"
 #include "passes/plan_memory.h"
 #include "passes/simplify.h"
 #include "passes/sink_merges.h"
@@ -30,11 +31,16 @@ static constexpr PipelineStep kPipeline[] = {
     {&pass_simplify, 1, "rules of ops state constants and views that cancel"},
     {&pass_cse, 1, "and constants, slopes and forward values anew for each op"},
     {&pass_dce, 0, "metrics that the entry point does not return, gradients that nothing reads"},
+    {&pass_loop_motion, 1, "products over time: forward and backward loops are as small as they get"},
+    {&pass_simplify, 1, "whole sequences are transposed, sliced and repeated"},
+    {&pass_cse, 1, "what several loops or readers moved out"},
+    {&pass_dce, 1, "slices and outputs that loops no longer need"},
     {&pass_sink_views, 1, "gradients of windows, when all of their readers are known"},
     {&pass_sink_merges, 1, "gradients of pooling and of heads, which layout and fuse then see as one"},
     {&pass_cse, 1, "forward and backward products read the same padded tensors"},
     {&pass_dce, 1, "views that moved"},
     {&pass_layout, 0, "operands as kernels read them, before their readers are chosen"},
+    {&pass_loop_invariants, 1, "weights that layout copied within loops"},
     {&pass_fuse, 0, "kernels: at -O0 too, for back ends know nothing else"},
     {&pass_plan_memory, 0, "places in the arena, when kernels and their order are final"},
 };

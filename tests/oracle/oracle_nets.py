@@ -418,6 +418,18 @@ def gan_gp_loss(p, d, context):
     return {"critic_loss": ((slope.norm(dim=-1) - 1)**2).mean() - rating, "generator_loss": -critic(made).mean()}
 
 
+def char_lstm_loss(p, d, _):
+    """torch.nn.LSTM's kernel with its second bias at 0."""
+    import torch
+    import torch.nn.functional as F
+    x = F.embedding(d["tokens"], p["embed.w"])
+    start = x.new_zeros(1, len(x), 128)
+    bias = p["lstm.b"]
+    weights = [p["lstm.w"].t(), p["lstm.u"].t(), bias, torch.zeros_like(bias)]
+    h = torch._VF.lstm(x, (start, start), weights, True, 1, 0.0, True, False, True)[0]
+    return F.cross_entropy(dense(p, "out", h).flatten(0, 1), d["next"].flatten())
+
+
 NETS = {net.name: net for net in [
     plain_net("simple", "examples/zoo/simple.tarn", [("fc1", 10, 5), ("fc2", 5, 2)], "sigmoid",
               inputs=(POINTS, {"name": "y", "kind": "side"}), batch=16,
@@ -484,4 +496,13 @@ NETS = {net.name: net for net in [
         parameters=transformer_parameters(), loss=transformer_loss,
         optimizer=Optimizer("adamw", transformer_rate, {"betas": (0.9, 0.99), "weight_decay": 0.1},
                             groups=[("*.b", {"weight_decay": 0.0}), ("*norm*", {"weight_decay": 0.0})], clip_norm=1.0)),
+    Net("char_lstm", "examples/zoo/char_lstm.tarn",
+        "characters: embedding 64, LSTM 128 over 32 steps, 65 classes, Adam, gradients clipped, batch 32", batch=32,
+        inputs=[{"name": "tokens", "kind": "tokens", "classes": CHARACTERS, "row": [32]},
+                {"name": "next", "kind": "tokens", "classes": CHARACTERS, "row": [32], "shift": 1}],
+        parameters=[weight("embed.w", CHARACTERS, 64, scale=1.0),
+                    dict(weight("lstm.w", 64, 512, scale=0.125), stored="transposed"),
+                    dict(weight("lstm.u", 128, 512, scale=0.125), stored="transposed"),
+                    weight("lstm.b", 512, scale=0.125), *dense_parameters([("out", 128, CHARACTERS)])],
+        loss=char_lstm_loss, optimizer=Optimizer("adam", cosine(0.01, 0.001), clip_norm=1.0)),
 ]}
