@@ -101,15 +101,20 @@ class FramePlanner {
 
   ValueId root(ValueId value) const { return root_of(func_, defining_, value); }
 
-  // May `value` be stored over `dying`, whose last reader is the call that makes `value`?
+  // May `value` be stored over `dying`, whose last reader is the call that makes `value`?  The call may read it under
+  // several names, of which each has to be read in step.
   bool may_overlay(ValueId value, ValueId dying) const {
     const Op& call = func_.ops[static_cast<size_t>(defining_[value.index])];
     if (!std::holds_alternative<Call>(call.def->body)) return false;
-    auto operand = std::find(call.operands.begin(), call.operands.end(), dying);
-    auto result = std::find(call.results.begin(), call.results.end(), value);
-    return operand != call.operands.end() && can_overlay(*module_.find(attr_string(call.attrs, "callee")),
-                                                         static_cast<size_t>(operand - call.operands.begin()),
-                                                         static_cast<size_t>(result - call.results.begin()));
+    const Func& kernel = *module_.find(attr_string(call.attrs, "callee"));
+    auto result = std::find(call.results.begin(), call.results.end(), value) - call.results.begin();
+    bool is_read = false;
+    for (size_t i = 0; i < call.operands.size(); ++i) {
+      if (root(call.operands[i]) != root(dying)) continue;
+      if (!can_overlay(kernel, i, static_cast<size_t>(result))) return false;
+      is_read = true;
+    }
+    return is_read;
   }
 
   // Is what `argument` holds no longer needed when `value` is stored over it?
