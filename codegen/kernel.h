@@ -117,7 +117,7 @@ struct ForLoop {
   VariableIndex variable;
   Block body;
 };
-// ArgMax: `result` is the I32 value of the one variable at the first maximum of `yield`.
+// ArgMax: `result` is an I32, the number of the first maximum of `yield` in row-major order of the variables.
 struct ReduceLoop {
   ScalarIndex result;
   ReduceKind kind;

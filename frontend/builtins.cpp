@@ -55,7 +55,16 @@ static Term run_extreme(Evaluator& e, BuiltinCall& call) {
   }
   const Term& x = *call.args[0];
   auto axes = e.call_axes(call, 2, x, text_term("all"));
-  return axes ? e.emit.reduce(kOp, x, *axes, flag_of(call, 3), call.span) : Term{};
+  if (!axes) return {};
+  bool has_ties = call.args.size() > 4 && call.args[4];
+  std::string ties = has_ties && call.args[4]->kind == TermKind::Text ? call.args[4]->text : "";
+  if (has_ties && ties != "share" && ties != "first") {
+    e.session.error(call.span,
+                    fmt::format("`ties` of `max` is \"share\" or \"first\", but this is {}", describe(*call.args[4])),
+                    "max.C1");
+    return {};
+  }
+  return e.emit.reduce(ties == "first" ? ReduceOp::FirstMax : kOp, x, *axes, flag_of(call, 3), call.span);
 }
 
 static Term run_argmax(Evaluator& e, BuiltinCall& call) {
@@ -217,7 +226,7 @@ static std::vector<Builtin> make_builtins() {
   table.push_back({"mean", {x, over, keep}, run_reduce<ReduceOp::Mean>, "mean over dimensions"});
   table.push_back({"prod", {x, over, keep}, run_reduce<ReduceOp::Prod>, "product over dimensions"});
   table.push_back({"max",
-                   {x, {"y", ArgKind::Value, true}, over, keep},
+                   {x, {"y", ArgKind::Value, true}, over, keep, {"ties", ArgKind::Static, true}},
                    run_extreme<ReduceOp::Max>,
                    "greater of two, or greatest over dimensions"});
   table.push_back({"min",

@@ -57,6 +57,8 @@ static ReduceForm form_of(ReduceOp op) {
       return {"prod", 1};
     case ReduceOp::Max:
       return {"reduce_max", -kInfinity};
+    case ReduceOp::FirstMax:
+      return {"reduce_first_max", -kInfinity};
     case ReduceOp::Min:
       return {"reduce_min", kInfinity};
     case ReduceOp::ArgMax:

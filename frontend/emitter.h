@@ -12,7 +12,7 @@
 
 namespace tarn {
 
-enum class ReduceOp : uint8_t { Sum, Mean, Prod, Max, Min, ArgMax };
+enum class ReduceOp : uint8_t { Sum, Mean, Prod, Max, FirstMax, Min, ArgMax };
 
 class Emitter {
  public:

@@ -121,15 +121,23 @@ struct Evaluator {
       for (int64_t axis : axes) combined = combined || axis == static_cast<int64_t>(d);
       if (!combined) strides[d] = inner[kept++];
     }
+    // Where a dimension is searched, by how much a step along it changes the number of an element.
+    std::vector<int64_t> steps(x.type.shape.size(), 0);
+    int64_t step = 1;
+    for (auto axis = axes.rbegin(); axis != axes.rend(); step *= x.type.shape[*axis++]) steps[*axis] = step;
     std::vector<double> best(result.data.size(), identity(form.kind));
     std::vector<int64_t> index(x.type.shape.size(), 0);
     for (double element : x.data) {
       int64_t at = dot(index, strides);
       if (form.kind != ReduceKind::ArgMax) {
         best[at] = combine(form.kind, best[at], element);
-      } else if (index[axes[0]] == 0 || element > best[at] || (std::isnan(element) && !std::isnan(best[at]))) {
+        advance(index, x.type.shape);
+        continue;
+      }
+      int64_t number = dot(index, steps);
+      if (number == 0 || element > best[at] || (std::isnan(element) && !std::isnan(best[at]))) {
         best[at] = element;
-        result.data[at] = static_cast<double>(index[axes[0]]);
+        result.data[at] = static_cast<double>(number);
       }
       advance(index, x.type.shape);
     }

@@ -7,7 +7,7 @@
 //          their dimensions that every access inside the group keeps.  So a row reduction, what it is made from and
 //          what is made from it become one loop over rows; elementwise ops on the result of a contract become its
 //          epilogue, the optimizer's update of a weight after its gradient included.
-//       3. A mask that only another group reads moves there if what it is made of is in memory anyway.
+//       3. A mask that only another group reads moves there if what it is made of is in memory anyway, or smaller.
 //       4. A group of elementwise ops that only one other group reads is computed there in place.
 //       Never joined: two contracts; a group to one that it reaches through a third (that would be a cycle); what
 //       would compute a reduction more than once.

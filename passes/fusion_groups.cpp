@@ -260,7 +260,8 @@ class FusionPlanner {
   }
 
   // A mask (x > 0, say) that only another group reads is computed there from what it is made of, if that is in memory
-  // anyway: reading x again is cheaper than storing and reading the mask.
+  // anyway: reading x again is cheaper than storing and reading the mask; or if it is less to store: where a window's
+  // maximum is, say, rather than which elements are not it.
   void sink_masks() {
     for (size_t i = func_.ops.size(); i-- > 0;) {
       int group = group_of_[i];
@@ -273,11 +274,13 @@ class FusionPlanner {
 
   // The one other group that reads the mask and can hold it, or -1.
   int reader_of_mask(int mask) const {
+    ValueId value = func_.ops[static_cast<size_t>(mask)].result();
+    int64_t saved = func_.type(value).bytes();
     for (const FusionSource& source : sources_of(mask)) {
       bool is_in_memory = defining_[source.value.index] < 0 || needs_memory_[source.value.index];
-      if (!is_in_memory) return -1;
+      if (!is_in_memory) saved -= func_.type(source.value).bytes();
     }
-    ValueId value = func_.ops[static_cast<size_t>(mask)].result();
+    if (saved < 0) return -1;
     int reader = -1;
     for (size_t op = 0; op < func_.ops.size(); ++op) {
       for (const FusionSource& source : sources_of(static_cast<int>(op))) {

@@ -343,6 +343,7 @@ class GraphMaker {
         {"sum", {std::min(lo * combined, 0.0), std::max(hi * combined, 0.0)}},
         {"sum", {std::min(lo * combined, 0.0), std::max(hi * combined, 0.0)}},
         {"reduce_max", {lo, hi}},
+        {"reduce_first_max", {lo, hi}},
         {"reduce_min", {lo, hi}},
         {"prod", {-power, power}},
         {"argmax", {0, combined}},

@@ -230,12 +230,17 @@ llvm::Value* KernelEmitter::combined(const Reduction& reduction, Value* sum, con
 
 void KernelEmitter::arg_max_step(const Reduction& reduction, Values& sums, size_t slot, size_t count,
                                  const Point& point) {
-  VariableIndex variable = reduction.loop->variables[0];
   Value* value = as_vector(evaluate(reduction.loop->yield, point), reduction.lanes);
-  Value* position = as_vector(read_index(variable, point), reduction.lanes);
+  Value* position = nullptr;
+  for (VariableIndex variable : reduction.loop->variables) {
+    Value* index = as_vector(read_index(variable, point), reduction.lanes);
+    auto extent = static_cast<uint64_t>(kernel_.variables[variable].extent);
+    Value* before = position ? builder_.CreateMul(position, llvm::ConstantInt::get(index->getType(), extent)) : nullptr;
+    position = before ? builder_.CreateAdd(before, index) : index;
+  }
   Value* operands[] = {value, sums[slot]};
   Value* is_better = code_.apply(ScalarOp::Gt, operands, reduction.dtype, DType::Bool);
-  const Binding& binding = bindings_[variable];
+  const Binding& binding = bindings_[reduction.loop->variables.back()];
   if (binding.kind == Binding::Tiled) {
     Value* mask = active_mask(point, static_cast<int>(binding.dimension));
     if (mask) is_better = builder_.CreateAnd(is_better, mask);

@@ -192,6 +192,8 @@ ReducePlan Planner::reduce(const ReduceLoop& loop, bool in_vector, int64_t resul
   std::optional<VariableIndex> columns;
   double cycles = 0;
   if (!in_vector) columns = choose_vector(loop, &cycles);
+  // Each lane must see its elements in their order.
+  if (loop.kind == ReduceKind::ArgMax && columns != plan.serial.back()) columns.reset();
   int chains = results >= kManyResults ? 1 : results >= 4 ? 2 : 4;
   if (columns) {
     std::erase(plan.serial, *columns);

@@ -1,32 +1,28 @@
-// Where along an axis the greatest element is.
+// Where the greatest element over some axes is.
 #include "ir/op_file.h"
-
-#include <fmt/format.h>
 
 namespace tarn {
 
 static Result<Type> argmax_type(const ShapeArgs& args) {
   Result<Type> type = reduced_non_empty(args);
   if (!type) return type;
-  if (attr_ints(args.attrs, "axes").size() != 1) {
-    return Error{fmt::format("{} axes are given, not one", attr_ints(args.attrs, "axes").size()), "C4"};
-  }
   return Type{DType::I32, type->shape};
 }
 
 extern const OpDef op_argmax;
 const OpDef op_argmax{
     .name = "argmax",
-    .summary = "index of the greatest element along an axis",
+    .summary = "place of the greatest element over axes",
     .doc =
-        "result[j] = the first index along the axis at which x is greatest (NaN counts as greatest), as i32.\n"
+        "result[j] = the number, in row-major order over the axes, of the first element that is greatest (NaN counts "
+        "as "
+        "greatest), as i32.\n"
         "(C1) axes are ascending dimensions of x.\n"
         "(C2) the dtype is a number.\n"
-        "(C3) no reduced dimension is empty.\n"
-        "(C4) there is one axis.",
+        "(C3) no reduced dimension is empty.",
     .source = "https://numpy.org/doc/stable/reference/generated/numpy.argmax.html",
     .arity = 1,
-    .attrs = {{"axes", AttrKind::Ints, "the one dimension that is searched and leaves the shape"}},
+    .attrs = {{"axes", AttrKind::Ints, "the dimensions that are searched and leave the shape"}},
     .shape = argmax_type,
     .vjp = nullptr,
     .body = Reduce{ReduceKind::ArgMax},
@@ -36,7 +32,10 @@ const OpDef op_argmax{
                 {.inputs = {{{DType::F32, {33}}}}, .attrs = {{"axes", std::vector<int64_t>{0}}}},
                 {.inputs = {{{DType::F32, {0, 4}}}}, .attrs = {{"axes", std::vector<int64_t>{1}}}},
                 {.inputs = {{{DType::F32, {2, 7, 3}}}}, .attrs = {{"axes", std::vector<int64_t>{1}}}},
-                {.inputs = {{{DType::I32, {4, 6}}, 0, 3}}, .attrs = {{"axes", std::vector<int64_t>{0}}}}},
+                {.inputs = {{{DType::I32, {4, 6}}, 0, 3}}, .attrs = {{"axes", std::vector<int64_t>{0}}}},
+                {.inputs = {{{DType::I32, {4, 3, 6}}, 0, 3}}, .attrs = {{"axes", std::vector<int64_t>{0, 2}}}},
+                {.inputs = {{{DType::F32, {3, 17, 5}}}}, .attrs = {{"axes", std::vector<int64_t>{1, 2}}}},
+                {.inputs = {{{DType::F32, {33, 2, 3}}}}, .attrs = {{"axes", std::vector<int64_t>{1, 2}}}}},
 };
 
 }  // namespace tarn

@@ -234,7 +234,11 @@ class KernelRun {
       case ReduceKind::ArgMax:
         if (value > sum) {
           sum = value;
-          best = static_cast<double>(index_[node.variables[0]]);
+          best = 0;
+          for (VariableIndex variable : node.variables) {
+            best =
+                best * static_cast<double>(kernel_.variables[variable].extent) + static_cast<double>(index_[variable]);
+          }
         }
         break;
     }

@@ -116,7 +116,9 @@ class Reference {
         case ReduceKind::ArgMax:
           if (!is_set || value > sum) {
             sum = value;
-            first = static_cast<int32_t>(position_[node.variables[0]]);
+            int64_t number = 0;
+            for (VariableIndex v : node.variables) number = number * kernel_.variables[v].extent + position_[v];
+            first = static_cast<int32_t>(number);
           }
           is_set = true;
           break;
