@@ -285,8 +285,9 @@ class FusionPlanner {
     for (size_t op = 0; op < func_.ops.size(); ++op) {
       for (const FusionSource& source : sources_of(static_cast<int>(op))) {
         if (source.value != value || group_of_[op] < 0) continue;
-        bool is_same_point = source.prefix == func_.type(value).rank() && roles_[op] == FusionRole::Pointwise;
-        if (!is_same_point || group_of_[op] == group_of(value) || (reader >= 0 && reader != group_of_[op])) return -1;
+        bool is_once =
+            roles_[op] == FusionRole::Pointwise && iterations_of(func_, func_.ops[op]) <= func_.type(value).elements();
+        if (!is_once || group_of_[op] == group_of(value) || (reader >= 0 && reader != group_of_[op])) return -1;
         reader = group_of_[op];
       }
     }
