@@ -1,6 +1,7 @@
 // Every model of the zoo compiles and trains, to the bit the same on one and two threads.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -52,12 +53,26 @@ static int64_t rows_for(const Module& module) {
   return static_cast<int64_t>(static_cast<double>(kBatches * batch + 3) / kept) + 20;
 }
 
+// Of the processes that this one has waited for: not the wall's, which others on the machine share.
+static double cpu_seconds() {
+  rusage used{};
+  getrusage(RUSAGE_CHILDREN, &used);
+  auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
 static void check_program(const std::string& text) {
   Module module = compile_text(text);
   Workplace here;
   here.write("program.tarn", text);
+  const double before = cpu_seconds();
   CommandResult built = here.tarn("build program.tarn -o program");
   REQUIRE_MESSAGE(built.exit_code == 0, built.output);
+  const double seconds = cpu_seconds() - before;
+  MESSAGE("compiled in " << seconds << " s of CPU time");
+  // A model is to compile in 2 s, the transformer in 3 s.  A slow machine gets several times that, lest this fail
+  // there; what it finds is a pass that has become quadratic.
+  CHECK(seconds < 10);
   REQUIRE(here.shell("mkdir data").exit_code == 0);
   for (const MadeFile& file : make_data(module, rows_for(module))) here.write("data/" + file.name, file.bytes);
   auto train = [&](const std::string& flags) {
