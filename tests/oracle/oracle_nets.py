@@ -110,6 +110,18 @@ class Context:
         return torch.nn.functional.batch_norm(x, *kept, p[path + ".gamma"], p[path + ".beta"], True, momentum, eps)
 
 
+class EvaluationContext(Context):
+    """No dropout, and running statistics."""
+
+    def dropout(self, path, x, rate):
+        return x
+
+    def batch_norm(self, p, path, x, eps=1e-5, momentum=0.1):
+        import torch
+        kept = self.states[path + ".mean"], self.states[path + ".var"]
+        return torch.nn.functional.batch_norm(x, *kept, p[path + ".gamma"], p[path + ".beta"], False, momentum, eps)
+
+
 class TarnContext(Context):
     """The draws of Tarn in step number `step`, seed 1."""
 
@@ -121,6 +133,7 @@ class TarnContext(Context):
         import torch
         self.has_drawn = True
         name = "random" if number == 1 else f"random.{number}"
+        # Draws go by position, so that a last batch with fewer rows has the first draws.
         drawn = philox_uniform(1, self.step, stream_of(f"{path}.{name}" if path else name), tuple(shape))
         return torch.from_numpy(drawn).to(self.dtype)
 
@@ -372,15 +385,18 @@ CIFAR_BLOCKS = [("block1", 32, 3), ("block2", 32, 32), ("block3", 64, 32), ("blo
 CIFAR_DENSE = [("fc", 4096, 256), ("out", 256, 10)]
 
 
-def cifar_cnn_loss(p, d, context):
+def cifar_cnn(p, x, context):
     import torch
     import torch.nn.functional as F
-    x = d["images"]
     for path, _, _ in CIFAR_BLOCKS:
         x = torch.relu(context.batch_norm(p, path + ".norm", conv(p, path + ".conv", x, padding=1)))
         x = F.max_pool2d(x, 2) if path in ("block2", "block4") else x
-    x = context.dropout("drop", x.flatten(1), 0.25)
-    return F.cross_entropy(mlp(p, CIFAR_DENSE, "relu", x), d["labels"])
+    return mlp(p, CIFAR_DENSE, "relu", context.dropout("drop", x.flatten(1), 0.25))
+
+
+def cifar_cnn_loss(p, d, context):
+    import torch.nn.functional as F
+    return F.cross_entropy(cifar_cnn(p, d["images"], context), d["labels"])
 
 
 def autoencoder_loss(p, d, _):
