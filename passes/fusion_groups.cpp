@@ -48,11 +48,15 @@ class FusionPlanner {
         carries_(carries),
         defining_(defining_ops(func)),
         group_of_(func.ops.size(), -1),
+        readers_(func.values.size()),
         needs_memory_(func.values.size()) {}
 
   FusionPlan run() {
     assign_roles();
-    for (size_t i = 0; i < func_.ops.size(); ++i) sources_.push_back(find_sources(static_cast<int>(i)));
+    for (size_t i = 0; i < func_.ops.size(); ++i) {
+      sources_.push_back(find_sources(static_cast<int>(i)));
+      for (const FusionSource& source : sources_.back()) readers_[source.value.index].push_back(static_cast<int>(i));
+    }
     for (size_t i = 0; i < func_.ops.size(); ++i) place(static_cast<int>(i));
     sink_masks();
     inline_single_readers();
@@ -180,6 +184,12 @@ class FusionPlanner {
                        [&](int op) { return func_.type(func_.ops[static_cast<size_t>(op)].result()).shape == shape; });
   }
 
+  bool repeats_a_reduction(const FusionGroup& producer, const FusionGroup& consumer, int64_t shared) const {
+    std::vector<int> joined = producer.ops;
+    joined.insert(joined.end(), consumer.ops.begin(), consumer.ops.end());
+    return repeats_reduction({func_, roles_, sources_, readers_, needs_memory_}, std::move(joined), shared);
+  }
+
   // How many leading dimensions the two groups can share as loops, or -1 where they cannot be one kernel.
   int64_t common_domain(const FusionGroup& producer, int producer_index, const FusionGroup& consumer) const {
     auto never_joins = [](const FusionGroup& group) {
@@ -197,15 +207,12 @@ class FusionPlanner {
     for (int64_t d = 0; d < shared; ++d) {
       if (producer.domain[static_cast<size_t>(d)] != consumer.domain[static_cast<size_t>(d)]) return -1;
     }
-    std::vector<int> joined = producer.ops;
-    joined.insert(joined.end(), consumer.ops.begin(), consumer.ops.end());
-    if (repeats_reduction({func_, roles_, sources_, needs_memory_}, std::move(joined), shared)) return -1;
     bool both_scalar = producer.domain.empty() && consumer.domain.empty();
     if (shared == 0 && !both_scalar) return -1;
     const FusionGroup* contract = producer.kind == GroupKind::Contract   ? &producer
                                   : consumer.kind == GroupKind::Contract ? &consumer
                                                                          : nullptr;
-    if (!contract) return shared;
+    if (!contract) return repeats_a_reduction(producer, consumer, shared) ? -1 : shared;
     const FusionGroup& other = contract == &producer ? consumer : producer;
     bool is_epilogue = other.kind != GroupKind::Contract && is_only_pointwise(other) &&
                        has_uniform_shape(other, contract->domain) &&
@@ -438,9 +445,10 @@ class FusionPlanner {
   std::vector<FusionRole> roles_;
   std::vector<std::vector<FusionSource>> sources_;  // of each op: what it reads through free ops, and how
   int scalars_group_ = -1;
-  std::vector<FusionGroup> groups_;  // an absorbed group has no ops
-  std::vector<int> group_of_;        // of each op; -1: free
-  std::vector<bool> needs_memory_;   // of each value
+  std::vector<FusionGroup> groups_;        // an absorbed group has no ops
+  std::vector<int> group_of_;              // of each op; -1: free
+  std::vector<std::vector<int>> readers_;  // of each value: the ops that have it among their sources
+  std::vector<bool> needs_memory_;         // of each value
 };
 
 }  // namespace

@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <set>
-#include <string_view>
 
 #include "ir/op_def.h"
+#include "passes/scalar_cost.h"
 
 namespace tarn {
 
@@ -13,18 +13,15 @@ namespace {
 
 constexpr int64_t kWrite = 2;  // bytes to write, in bytes to read: a cache line is fetched before and evicted after
 constexpr size_t kMaxOps = 6;  // that are computed anew for one value
-
-// One instruction an element, or two.
-bool is_cheap(const Op& op) {
-  static const std::set<std::string_view> kNames = {"abs", "add", "and",  "cast",   "eq",   "ge", "gt",
-                                                    "le",  "lt",  "max",  "min",    "mul",  "ne", "neg",
-                                                    "not", "or",  "relu", "select", "sign", "sub"};
-  return std::holds_alternative<Elementwise>(op.def->body) && kNames.contains(op.def->name);
-}
+constexpr int kCheap = 3;      // scalar operations of one such op
 
 class Recomputer {
  public:
   explicit Recomputer(FusionState state) : s_(state), readers_(state.func.values.size()) {
+    for (const Op& op : s_.func.ops) {
+      int cost = scalar_cost(s_.func, op);
+      is_cheap_.push_back(cost > 0 && cost <= kCheap);
+    }
     for (size_t op = 0; op < s_.func.ops.size(); ++op) {
       if (s_.group_of[op] < 0) continue;
       for (const FusionSource& source : s_.sources[op]) add_reader(source.value, static_cast<int>(op));
@@ -76,7 +73,8 @@ class Recomputer {
   // Every reader asks for each element once, at any place in its own loops.
   bool can_be_recomputed(int op) {
     ValueId value = op_at(op).result();
-    if (!is_cheap(op_at(op)) || s_.func.type(value).rank() == 0 || s_.needs_memory[value.index]) return false;
+    if (!is_cheap_[static_cast<size_t>(op)] || s_.func.type(value).rank() == 0 || s_.needs_memory[value.index])
+      return false;
     if (s_.roles[static_cast<size_t>(op)] != FusionRole::Pointwise) return false;
     for (int reader : readers_of(value)) {
       const Op& reading = op_at(reader);
@@ -185,6 +183,7 @@ class Recomputer {
   }
 
   FusionState s_;
+  std::vector<bool> is_cheap_;             // of each op
   std::vector<std::vector<int>> readers_;  // of each value: ops in groups that read it through free ops
 };
 

@@ -42,14 +42,10 @@ static void count_operands(const FusionReads& reads, int index, double total,
 }
 
 static bool is_read_outside(const FusionReads& reads, ValueId value, const std::vector<int>& ops) {
-  for (size_t op = 0; op < reads.func.ops.size(); ++op) {
-    if (reads.roles[op] == FusionRole::Free || std::binary_search(ops.begin(), ops.end(), static_cast<int>(op)))
-      continue;
-    const std::vector<FusionSource>& sources = reads.sources[op];
-    if (std::any_of(sources.begin(), sources.end(), [&](const FusionSource& read) { return read.value == value; }))
-      return true;
-  }
-  return false;
+  const std::vector<int>& readers = reads.readers[value.index];
+  return std::any_of(readers.begin(), readers.end(), [&](int op) {
+    return reads.roles[static_cast<size_t>(op)] != FusionRole::Free && !std::binary_search(ops.begin(), ops.end(), op);
+  });
 }
 
 // A maximum of few elements has the same bits wherever it is computed, and costs little.
@@ -61,6 +57,11 @@ static bool may_be_repeated(const Func& func, const Op& op) {
 }
 
 bool repeats_reduction(const FusionReads& reads, std::vector<int> ops, int64_t shared) {
+  auto is_inside = [&](int op) {
+    ValueId result = reads.func.ops[static_cast<size_t>(op)].result();
+    return reads.roles[static_cast<size_t>(op)] == FusionRole::Reduce && reads.func.type(result).rank() > shared;
+  };
+  if (std::none_of(ops.begin(), ops.end(), is_inside)) return false;
   std::sort(ops.begin(), ops.end());
   std::map<ValueId, Evaluations> evaluations;
   for (auto op = ops.rbegin(); op != ops.rend(); ++op) {
@@ -70,9 +71,7 @@ bool repeats_reduction(const FusionReads& reads, std::vector<int> ops, int64_t s
     bool is_stored = reads.needs_memory[result.index] || is_read_outside(reads, result, ops);
     const Evaluations& asked = evaluations[result];
     double total = std::max(asked.aligned, is_stored ? elements : 0) + asked.others;
-    bool is_inside =
-        reads.roles[static_cast<size_t>(*op)] == FusionRole::Reduce && reads.func.type(result).rank() > shared;
-    if (is_inside && total > elements && !may_be_repeated(reads.func, made)) return true;
+    if (is_inside(*op) && total > elements && !may_be_repeated(reads.func, made)) return true;
     count_operands(reads, *op, total, evaluations);
   }
   return false;

@@ -14,6 +14,7 @@ struct FusionReads {
   const Func& func;
   const std::vector<FusionRole>& roles;                   // of each op
   const std::vector<std::vector<FusionSource>>& sources;  // of each op
+  const std::vector<std::vector<int>>& readers;           // of each value: ops that read it through free ops
   const std::vector<bool>& needs_memory;                  // of each value
 };
 

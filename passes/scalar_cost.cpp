@@ -1,0 +1,61 @@
+// Lowers the op with an emitter that only counts.
+#include "passes/scalar_cost.h"
+
+#include <vector>
+
+#include "ir/op_def.h"
+#include "ir/scalar.h"
+
+namespace tarn {
+
+namespace {
+
+constexpr int kFunction = 16;  // throughput of a vector division, or of a polynomial, in additions
+
+bool is_function(ScalarOp op) {
+  switch (op) {
+    case ScalarOp::Div:
+    case ScalarOp::Sqrt:
+    case ScalarOp::Exp:
+    case ScalarOp::Log:
+    case ScalarOp::Log1p:
+    case ScalarOp::Tanh:
+    case ScalarOp::Erf:
+    case ScalarOp::Sin:
+    case ScalarOp::Cos:
+    case ScalarOp::Pow:
+      return true;
+    default:
+      return false;
+  }
+}
+
+class CountingEmitter : public ScalarEmitter {
+ public:
+  Scalar constant(double, DType dtype) override { return {next_++, dtype}; }
+  Scalar apply(ScalarOp op, std::span<const Scalar> operands, DType cast_to) override {
+    cost += is_function(op) ? kFunction : 1;
+    bool is_comparison = op >= ScalarOp::Eq && op <= ScalarOp::Ge;
+    DType dtype = is_comparison ? DType::Bool : op == ScalarOp::Cast ? cast_to : operands.back().dtype;
+    return {next_++, dtype};
+  }
+
+  int cost = 0;
+
+ private:
+  uint32_t next_ = 0;
+};
+
+}  // namespace
+
+int scalar_cost(const Func& func, const Op& op) {
+  const Elementwise* body = std::get_if<Elementwise>(&op.def->body);
+  if (!body) return 0;
+  CountingEmitter emitter;
+  std::vector<Scalar> operands;
+  for (ValueId operand : op.operands) operands.push_back(emitter.constant(0, func.type(operand).dtype));
+  body->lower(emitter, operands, func.type(op.result()).dtype);
+  return emitter.cost;
+}
+
+}  // namespace tarn

@@ -1,0 +1,12 @@
+// What one element of an elementwise op costs, by the scalar operations that the op itself states.
+#pragma once
+
+#include "ir/graph.h"
+
+namespace tarn {
+
+// Additions, comparisons, selections and the like count 1, divisions and functions 16; constants nothing.  0 where the
+// op is not elementwise.
+int scalar_cost(const Func& func, const Op& op);
+
+}  // namespace tarn
