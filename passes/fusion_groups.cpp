@@ -2,44 +2,17 @@
 #include "passes/fusion_groups.h"
 
 #include <algorithm>
-#include <map>
 #include <set>
 
-#include "ir/base/check.h"
 #include "ir/op_def.h"
 #include "ir/scan.h"
-#include "ir/view_map.h"
+#include "passes/fusion_order.h"
 #include "passes/fusion_recompute.h"
 #include "passes/fusion_repeats.h"
 
 namespace tarn {
 
 namespace {
-
-// What was collected from `first` on is read through view `op`.
-void pass_view(const Func& func, const Op& op, std::vector<FusionSource>& sources, size_t first) {
-  std::optional<std::vector<AffineIndex>> map = view_map(func, op);
-  int64_t prefix = preserved_prefix(func, op);
-  bool is_guarded = map && leaves_range(*map, func.type(op.result()).shape, func.type(op.operands[0]).shape);
-  for (size_t s = first; s < sources.size(); ++s) {
-    sources[s].prefix = std::min(sources[s].prefix, prefix);
-    sources[s].needs_memory = sources[s].needs_memory || is_guarded;
-  }
-}
-
-bool is_cheap_generate(const Op& op) {
-  return std::holds_alternative<Generate>(op.def->body) && op.operands.empty();
-}
-
-FusionRole role_by_form(const Func& func, const Op& op) {
-  if (is_cheap_generate(op)) return FusionRole::Free;
-  if (std::holds_alternative<View>(op.def->body)) return view_map(func, op) ? FusionRole::Free : FusionRole::Alias;
-  if (std::holds_alternative<Reduce>(op.def->body)) return FusionRole::Reduce;
-  if (std::holds_alternative<Scatter>(op.def->body)) return FusionRole::Reduce;
-  if (std::holds_alternative<Contract>(op.def->body)) return FusionRole::Contract;
-  if (is_scan(op)) return FusionRole::Scan;
-  return FusionRole::Pointwise;
-}
 
 class FusionPlanner {
  public:
@@ -54,17 +27,19 @@ class FusionPlanner {
   FusionPlan run() {
     assign_roles();
     for (size_t i = 0; i < func_.ops.size(); ++i) {
-      sources_.push_back(find_sources(static_cast<int>(i)));
+      sources_.push_back(sources_of_op(func_, defining_, roles_, static_cast<int>(i)));
       for (const FusionSource& source : sources_.back()) readers_[source.value.index].push_back(static_cast<int>(i));
     }
     for (size_t i = 0; i < func_.ops.size(); ++i) place(static_cast<int>(i));
     sink_masks();
     inline_single_readers();
-    recompute_cheap_values({func_, defining_, needs_memory_, roles_, sources_, groups_, group_of_});
+    recompute_cheap_values(state());
     return finish();
   }
 
  private:
+  FusionState state() { return {func_, defining_, needs_memory_, roles_, sources_, groups_, group_of_}; }
+
   // A free op whose value must be in memory (a result, or what an alias names) is computed like any other.
   void assign_roles() {
     for (const Op& op : func_.ops) roles_.push_back(role_by_form(func_, op));
@@ -82,45 +57,6 @@ class FusionPlanner {
     int op = defining_[value.index];
     if (op >= 0 && roles_[static_cast<size_t>(op)] == FusionRole::Free)
       roles_[static_cast<size_t>(op)] = FusionRole::Pointwise;
-  }
-
-  // All values that op reads through free ops, with how it reads them.
-  std::vector<FusionSource> find_sources(int op_index) const {
-    const Op& op = func_.ops[static_cast<size_t>(op_index)];
-    std::vector<FusionSource> sources;
-    if (std::holds_alternative<View>(op.def->body)) {  // a view that is computed into memory
-      collect_sources(func_, defining_, roles_, op.operands[0], sources);
-      pass_view(func_, op, sources, 0);
-      return sources;
-    }
-    if (std::holds_alternative<Gather>(op.def->body)) return indexed_sources(op, 0, 1);
-    if (std::holds_alternative<Scatter>(op.def->body)) return indexed_sources(op, 1, 0);
-    for (ValueId operand : op.operands) collect_sources(func_, defining_, roles_, operand, sources);
-    int64_t limit = INT64_MAX;
-    if (std::holds_alternative<Reduce>(op.def->body)) {
-      const std::vector<int64_t>& axes = attr_ints(op.attrs, "axes");
-      if (!axes.empty()) limit = axes.front();
-    }
-    for (FusionSource& source : sources) source.prefix = std::min(source.prefix, limit);
-    return sources;
-  }
-
-  // A gather's table and a scatter's updates are read at many places, so both are in memory, and a scatter goes
-  // through its indices for each place.  A gather's indices are read where its result is, behind `axis` dimensions; the
-  // dimensions that data and indices share are kept.
-  std::vector<FusionSource> indexed_sources(const Op& op, size_t data, size_t indices) const {
-    int64_t axis = attr_int(op.attrs, "axis"), shared = attr_int(op.attrs, "shared");
-    bool is_gather = std::holds_alternative<Gather>(op.def->body);
-    std::vector<FusionSource> sources, positions;
-    collect_sources(func_, defining_, roles_, op.operands[data], sources);
-    for (FusionSource& source : sources) source = {source.value, std::min(source.prefix, axis), true};
-    collect_sources(func_, defining_, roles_, op.operands[indices], positions);
-    for (FusionSource& source : positions) {
-      bool is_aligned = is_gather && axis == shared;
-      sources.push_back({source.value, is_aligned ? source.prefix : std::min(source.prefix, shared),
-                         source.needs_memory || !is_gather});
-    }
-    return sources;
   }
 
   const std::vector<FusionSource>& sources_of(int op) const { return sources_[static_cast<size_t>(op)]; }
@@ -220,28 +156,17 @@ class FusionPlanner {
     return is_epilogue ? shared : -1;
   }
 
-  std::set<int> producers_of(int group) const {
-    std::set<int> producers;
-    for (int op : groups_[static_cast<size_t>(group)].ops) {
-      for (const FusionSource& source : sources_of(op)) {
-        int producer = group_of(source.value);
-        if (producer >= 0 && producer != group) producers.insert(producer);
-      }
-    }
-    return producers;
-  }
-
   // True where a path leads from `from` to `to` through a third group.
-  bool has_indirect_path(int from, int to) const {
+  bool has_indirect_path(int from, int to) {
     std::vector<int> pending;
     std::set<int> seen;
-    for (int producer : producers_of(to)) {
+    for (int producer : producers_of(state(), to)) {
       if (producer != from && seen.insert(producer).second) pending.push_back(producer);
     }
     while (!pending.empty()) {
       int group = pending.back();
       pending.pop_back();
-      for (int producer : producers_of(group)) {
+      for (int producer : producers_of(state(), group)) {
         if (producer == from) return true;
         if (seen.insert(producer).second) pending.push_back(producer);
       }
@@ -340,8 +265,6 @@ class FusionPlanner {
     return reader;
   }
 
-  // --- order ---
-
   FusionPlan finish() {
     FusionPlan plan{roles_, {}, std::vector<bool>(func_.values.size(), false)};
     for (size_t op = 0; op < func_.ops.size(); ++op) {
@@ -354,89 +277,8 @@ class FusionPlanner {
         if (producer >= 0 && producer != group_of_[op]) plan.is_stored[source.value.index] = true;
       }
     }
-    for (int group : execution_order()) plan.groups.push_back(groups_[static_cast<size_t>(group)]);
+    for (int group : execution_order(state(), carries_)) plan.groups.push_back(groups_[static_cast<size_t>(group)]);
     return plan;
-  }
-
-  // Groups before which others must come although no value flows between them.
-  void add_soft_order(std::vector<std::set<int>>& before) const {
-    std::map<std::string, ValueId> argument_of;
-    for (const Argument& arg : func_.args) argument_of[func_.name_of(arg.value)] = arg.value;
-    int loss_group = -1;
-    for (const FuncResult& result : func_.results) {
-      if (result.role == Role::Loss) loss_group = group_of(result.value);
-    }
-    for (const FuncResult& result : func_.results) {
-      int writer = group_of(result.value);
-      if (!is_persistent(result.role) || writer < 0) continue;
-      if (loss_group >= 0 && loss_group != writer) add_edge(before, loss_group, writer);
-      auto argument = argument_of.find(result.name);
-      if (argument != argument_of.end()) read_before_written(before, argument->second, writer);
-    }
-    for (size_t c = 0; c < carries_; ++c) {
-      int writer = group_of(func_.results[c].value);
-      if (writer >= 0) read_before_written(before, func_.args[c].value, writer);
-    }
-  }
-
-  // Readers of an argument come before the group that may store over it.
-  void read_before_written(std::vector<std::set<int>>& before, ValueId argument, int writer) const {
-    for (size_t op = 0; op < func_.ops.size(); ++op) {
-      int reader = group_of_[op];
-      if (reader < 0 || reader == writer) continue;
-      for (const FusionSource& source : sources_of(static_cast<int>(op))) {
-        if (source.value == argument) add_edge(before, reader, writer);
-      }
-    }
-  }
-
-  // Adds first -> second unless that closes a cycle.
-  static void add_edge(std::vector<std::set<int>>& before, int first, int second) {
-    std::vector<int> pending = {first};
-    std::set<int> seen;
-    while (!pending.empty()) {
-      int group = pending.back();
-      pending.pop_back();
-      if (group == second) return;
-      for (int earlier : before[static_cast<size_t>(group)]) {
-        if (seen.insert(earlier).second) pending.push_back(earlier);
-      }
-    }
-    before[static_cast<size_t>(second)].insert(first);
-  }
-
-  // Where a group stands in the original order: at its contract, else at its last op.
-  int anchor_of(const FusionGroup& group) const {
-    if (group.kind == GroupKind::Scalars) return -1;
-    for (int op : group.ops) {
-      if (roles_[static_cast<size_t>(op)] == FusionRole::Contract) return op;
-    }
-    return group.ops.back();
-  }
-
-  std::vector<int> execution_order() const {
-    std::vector<std::set<int>> before(groups_.size());
-    for (size_t g = 0; g < groups_.size(); ++g) {
-      if (!groups_[g].ops.empty()) before[g] = producers_of(static_cast<int>(g));
-    }
-    add_soft_order(before);
-    std::set<std::pair<int, int>> waiting;  // (anchor, group)
-    for (size_t g = 0; g < groups_.size(); ++g) {
-      if (!groups_[g].ops.empty()) waiting.insert({anchor_of(groups_[g]), static_cast<int>(g)});
-    }
-    std::vector<int> order;
-    std::set<int> done;
-    while (!waiting.empty()) {
-      auto ready = std::find_if(waiting.begin(), waiting.end(), [&](const auto& entry) {
-        const std::set<int>& needed = before[static_cast<size_t>(entry.second)];
-        return std::includes(done.begin(), done.end(), needed.begin(), needed.end());
-      });
-      TARN_CHECK(ready != waiting.end(), "the groups of @{} depend on each other in a cycle", func_.name);
-      order.push_back(ready->second);
-      done.insert(ready->second);
-      waiting.erase(ready);
-    }
-    return order;
   }
 
   const Func& func_;
@@ -453,18 +295,15 @@ class FusionPlanner {
 
 }  // namespace
 
-void collect_sources(const Func& func, const std::vector<int>& defining, const std::vector<FusionRole>& roles,
-                     ValueId operand, std::vector<FusionSource>& sources) {
-  int index = defining[operand.index];
-  if (index < 0 || roles[static_cast<size_t>(index)] != FusionRole::Free) {
-    sources.push_back({operand, func.type(operand).rank(), false});
-    return;
+std::set<int> producers_of(const FusionState& state, int group) {
+  std::set<int> producers;
+  for (int op : state.groups[static_cast<size_t>(group)].ops) {
+    for (const FusionSource& source : state.sources[static_cast<size_t>(op)]) {
+      int producer = state.maker_of(source.value);
+      if (producer >= 0 && producer != group) producers.insert(producer);
+    }
   }
-  const Op& op = func.ops[static_cast<size_t>(index)];
-  if (!std::holds_alternative<View>(op.def->body)) return;
-  size_t first = sources.size();
-  collect_sources(func, defining, roles, op.operands[0], sources);
-  pass_view(func, op, sources, first);
+  return producers;
 }
 
 FusionPlan plan_fusion(const Func& func, size_t carries) {

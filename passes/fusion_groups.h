@@ -1,21 +1,12 @@
 // Which ops run in one kernel: the decisions of pass fuse.
 #pragma once
 
+#include <set>
 #include <vector>
 
-#include "ir/graph.h"
+#include "passes/fusion_sources.h"
 
 namespace tarn {
-
-// How an op is computed.
-enum class FusionRole : uint8_t {
-  Free,       // a constant, iota or view, or cheap (fusion_recompute.h): recomputed wherever it is read
-  Pointwise,  // one result element from operand elements at the same index
-  Reduce,     // combines many elements of what it reads: a scatter too
-  Contract,
-  Alias,  // a reshape that merges dimensions: another name for memory
-  Scan,   // a loop: its body is fused like a function
-};
 
 enum class GroupKind : uint8_t {
   Loops,     // elementwise ops and reductions
@@ -40,13 +31,24 @@ struct FusionPlan {
 // `carries`: of the loop whose body `func` is; 0 for entry functions.
 FusionPlan plan_fusion(const Func& func, size_t carries);
 
-// The values that `operand` is computed from once free ops are folded away.
-struct FusionSource {
-  ValueId value;
-  int64_t prefix;     // leading dimensions in which reader and value have the same index
-  bool needs_memory;  // read through a view that can leave its range, or by loaded indices
+// What the planner knows, for its parts in files of their own.
+struct FusionState {
+  const Func& func;
+  const std::vector<int>& defining;
+  const std::vector<bool>& needs_memory;            // of each value
+  std::vector<FusionRole>& roles;                   // of each op
+  std::vector<std::vector<FusionSource>>& sources;  // of each op
+  std::vector<FusionGroup>& groups;                 // a group that others took over has no ops
+  std::vector<int>& group_of;                       // of each op; -1: free
+
+  // The group that makes the value, or -1.
+  int maker_of(ValueId value) const {
+    int op = defining[value.index];
+    return op < 0 ? -1 : group_of[static_cast<size_t>(op)];
+  }
 };
-void collect_sources(const Func& func, const std::vector<int>& defining, const std::vector<FusionRole>& roles,
-                     ValueId operand, std::vector<FusionSource>& sources);
+
+// The other groups that `group` reads from.
+std::set<int> producers_of(const FusionState& state, int group);
 
 }  // namespace tarn

@@ -9,17 +9,6 @@
 
 namespace tarn {
 
-// What the planner of fusion_groups.cpp knows: groups are formed, but not yet in order.
-struct FusionState {
-  const Func& func;
-  const std::vector<int>& defining;
-  const std::vector<bool>& needs_memory;            // of each value
-  std::vector<FusionRole>& roles;                   // of each op
-  std::vector<std::vector<FusionSource>>& sources;  // of each op
-  std::vector<FusionGroup>& groups;
-  std::vector<int>& group_of;  // of each op; -1: free
-};
-
 // Ops become Free and leave their groups.
 void recompute_cheap_values(FusionState state);
 
