@@ -100,25 +100,35 @@ std::string kernel_name(const Module& module, const Func& func, const std::strin
   return name;
 }
 
-// What a kernel is called after: the parameter it updates, else another result of the function, else the first value it
-// stores.
-std::string name_of_outputs(const Func& func, const FusionPlan& plan, const FusionGroup& group) {
+// "mul.7": made up by the compiler for the result of a `mul`.
+bool is_made_up(const std::string& name, std::string_view op) {
+  if (!name.starts_with(op)) return false;
+  std::string_view rest = std::string_view(name).substr(op.size());
+  return rest.empty() || (rest.front() == '.' && rest.find_first_not_of("0123456789", 1) == std::string_view::npos);
+}
+
+// What a kernel is called after: the parameter it updates, else another result of the function, else the first value
+// that the model names, of those it stores or else of all.
+std::string name_of_group(const Func& func, const FusionPlan& plan, const FusionGroup& group) {
   std::string name;
   int best = 0;
+  auto consider = [&](int rank, const std::string& candidate) {
+    if (rank <= best) return;
+    best = rank;
+    name = candidate;
+  };
+  bool is_read = false;
   for (int index : group.ops) {
-    ValueId value = func.ops[static_cast<size_t>(index)].result();
-    if (!plan.is_stored[value.index]) continue;
-    auto consider = [&](int rank, const std::string& candidate) {
-      if (rank <= best) return;
-      best = rank;
-      name = candidate;
-    };
-    consider(1, func.name_of(value));
+    const Op& op = func.ops[static_cast<size_t>(index)];
+    bool is_stored = plan.is_stored[op.result().index];
+    is_read = is_read || is_stored;
+    const std::string& own = func.name_of(op.result());
+    consider(is_made_up(own, op.def->name) ? (is_stored ? 1 : 0) : (is_stored ? 3 : 2), own);
     for (const FuncResult& result : func.results) {
-      if (result.value == value) consider(result.role == Role::Param ? 3 : 2, result.name);
+      if (result.value == op.result()) consider(result.role == Role::Param ? 5 : 4, result.name);
     }
   }
-  return name;
+  return is_read ? name : "";
 }
 
 int64_t fuse_function(Module& module, Func& func, size_t carries) {
@@ -145,10 +155,10 @@ int64_t fuse_function(Module& module, Func& func, size_t carries) {
       for (size_t r = 0; r < made.results.size(); ++r) mapped[anchor.results[r]] = made.results[r];
       continue;
     }
-    std::string outputs = name_of_outputs(func, plan, group);
-    if (outputs.empty()) continue;  // nothing of it is read: an argument of a dead result
+    std::string name = name_of_group(func, plan, group);
+    if (name.empty()) continue;  // nothing of it is read: an argument of a dead result
     KernelBuilder kernel_builder(func, plan, defining, group);
-    module.funcs.push_back(kernel_builder.run(kernel_name(module, func, outputs)));
+    module.funcs.push_back(kernel_builder.run(kernel_name(module, func, name)));
     const Func& kernel = module.funcs.back();
     for (ValueId input : kernel_builder.inputs) operands.push_back(mapped.at(input));
     builder.set_location(anchor.location);
