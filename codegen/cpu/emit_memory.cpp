@@ -84,6 +84,9 @@ bool KernelEmitter::varies_over_lanes(ScalarIndex scalar) const {
 // A loaded index times its coefficient as i64: a scalar, or a vector where it differs from lane to lane.
 llvm::Value* KernelEmitter::loaded_offset(const IndexExpression::Loaded& loaded, const Point& point) {
   Value* index = evaluate(loaded.scalar, point);
+  // It may be the same in all lanes after all: the place of a maximum among one.
+  if (varies_over_lanes(loaded.scalar))
+    index = as_vector(index, dimensions_[static_cast<size_t>(vector_dimension())].lanes);
   llvm::Type* type = builder_.getInt64Ty();
   if (auto* vector = llvm::dyn_cast<llvm::VectorType>(index->getType())) {
     type = llvm::VectorType::get(type, vector->getElementCount());
