@@ -33,13 +33,14 @@ class LoopMotion {
   void hoist(bool with_products) {
     find_kinds();
     defining_ = defining_ops(body_);
-    std::set<ValueId> results;
-    for (const FuncResult& result : body_.results) results.insert(result.value);
+    std::set<ValueId> fixed;
+    for (const FuncResult& result : body_.results) fixed.insert(result.value);
+    if (!with_products) add_initial_carries(fixed);
     std::vector<Op> kept;
     std::vector<ValueId> constants, sequences;
     for (const Op& op : body_.ops) {
-      bool is_result = op.results.size() == 1 && results.contains(op.result());
-      if (!is_result && is_costly_invariant(op)) {
+      bool is_fixed = op.results.size() == 1 && fixed.contains(op.result());
+      if (!is_fixed && is_costly_invariant(op)) {
         for (ValueId result : op.results) constants.push_back(result);
       } else if (with_products && is_product_of_slices(op)) {
         sequences.push_back(op.result());
@@ -124,6 +125,13 @@ class LoopMotion {
       if (kind == Kind::Sliced && !can_batch(op)) kind = Kind::Carried;
       if (is_scan(op)) kind = Kind::Carried;
       for (ValueId result : op.results) kind_[result.index] = kind;
+    }
+  }
+
+  // After layout a loop stores its carries over the initial ones: each iteration around it makes these anew.
+  void add_initial_carries(std::set<ValueId>& values) const {
+    for (const Op& op : body_.ops) {
+      for (size_t c = 0; is_scan(op) && c < ScanParts(op).carries; ++c) values.insert(op.operands[c]);
     }
   }
 

@@ -161,8 +161,9 @@ class PlanSimulation {
   void run_scan(Frame& outer, const Op& op) {
     ScanParts parts(op);
     const Func& body = *module_.find(parts.body);
+    std::vector<Content> carries;  // as the next iteration finds them
     for (size_t c = 0; c < parts.carries; ++c) {
-      outer.contents[op.results[c].index] = outer.contents[op.operands[c].index];
+      carries.push_back(outer.contents[op.operands[c].index]);
       check(outer, op.operands[c], "the loop begins");
     }
     for (int64_t step = 0; step < parts.length; ++step) {
@@ -170,24 +171,30 @@ class PlanSimulation {
       iterations.push_back(parts.reverse ? parts.length - 1 - step : step);
       Frame frame = make_frame(body, std::move(iterations));
       for (size_t i = 0; i < body.args.size(); ++i) {
-        frame.contents[body.args[i].value.index] = outer.contents[op.operands[i].index];
+        bool is_carry = i < parts.carries;
+        frame.contents[body.args[i].value.index] = is_carry ? carries[i] : outer.contents[op.operands[i].index];
       }
       run_ops(frame);
-      end_iteration(outer, op, frame, parts);
+      for (size_t c = 0; c < parts.carries; ++c) {
+        if (body.results[c].value != body.args[c].value) carries[c] = next_content_++;
+      }
+      end_iteration(outer, op, frame, carries);
     }
+    for (size_t c = 0; c < parts.carries; ++c) outer.contents[op.results[c].index] = carries[c];
     for (size_t r = 0; r < op.results.size() && parts.length > 0; ++r) check(outer, op.results[r], "the loop ends");
   }
 
-  // Results go to where the loop wants them, and are called after the loop's values from there on.
-  void end_iteration(Frame& outer, const Op& op, Frame& frame, const ScanParts& parts) {
+  // Results go to where the loop wants them: carries are what the next iteration finds, outputs parts of the stacks.
+  void end_iteration(const Frame& outer, const Op& op, const Frame& frame, const std::vector<Content>& carries) {
     const Func& body = frame.func;
     for (const FuncResult& result : body.results) check(frame, result.value, "the iteration ends");
     for (size_t r = 0; r < body.results.size(); ++r) {
       const MemoryPlan::Place& place = outer.places[op.results[r].index];
       int64_t begin = place.offset, bytes = body.type(body.results[r].value).bytes();
       for (size_t loop = 0; loop < place.strides.size(); ++loop) begin += place.strides[loop] * outer.iterations[loop];
-      if (r >= parts.carries) begin += bytes * frame.iterations.back();
-      memory_.write(begin, bytes, outer.contents[op.results[r].index]);
+      bool is_carry = r < carries.size();
+      if (!is_carry) begin += bytes * frame.iterations.back();
+      memory_.write(begin, bytes, is_carry ? carries[r] : outer.contents[op.results[r].index]);
     }
   }
 
