@@ -128,7 +128,7 @@ enum class EntryForm : uint8_t {
   Assign,  // key = value { entries }
   Named,   // key name = value
   Let,     // let names = value
-  Group,   // key "glob": settings
+  Group,   // key "glob", "glob": settings; the globs are `words`
   Words,   // key words...
   Field,   // name: type = value
 };

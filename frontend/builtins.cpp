@@ -112,7 +112,16 @@ static Term run_reshape(Evaluator& e, BuiltinCall& call) {
       wanted.insert(wanted.end(), dotted->begin(), dotted->end());
       continue;
     }
-    std::optional<int64_t> size = e.eval_size(*arg.value, call.statics_frame);
+    Term written = e.eval_static(*arg.value, call.statics_frame);
+    if (written.kind == TermKind::Integer && written.integer == -1) {
+      e.session
+          .error(arg.value->span,
+                 fmt::format("`reshape` wants every size written out; it reshapes `{}`", describe(*call.args[0])),
+                 "shape.size")
+          .help({}, "flatten(x) merges all dimensions but the first");
+      return {};
+    }
+    std::optional<int64_t> size = written.is_error() ? std::nullopt : e.eval_size(*arg.value, call.statics_frame);
     if (!size) return {};
     std::string name = arg.value->kind == ast::ExprKind::Name ? arg.value->text : "";
     wanted.push_back(e.emit.fresh_axis(*size, name, arg.value->span));
@@ -182,7 +191,7 @@ static Term run_penalty(Evaluator& e, BuiltinCall& call) {
     Term size = kIsSquare ? e.emit.power(w, integer_term(2), call.span) : e.emit.unary("abs", w, call.span);
     std::vector<size_t> axes;
     for (size_t i = 0; i < w.axes.size(); ++i) axes.push_back(i);
-    total = e.emit.arithmetic("add", "+", total, e.emit.reduce(ReduceOp::Sum, size, axes, false, call.span), call.span);
+    total = e.emit.add_widened(total, e.emit.reduce(ReduceOp::Sum, size, axes, false, call.span), call.span);
   }
   if (is_found) return e.emit.arithmetic("mul", "*", *call.args[0], total, call.span);
   report_empty_glob(e.session, glob, paths, call.span);

@@ -64,6 +64,10 @@ static Term run_windows(Evaluator& e, BuiltinCall& call) {
   auto size = integer_of(e, call, 2, 1, 1), stride = integer_of(e, call, 3, 1, 1);
   auto dilation = integer_of(e, call, 4, 1, -kLargest);
   if (!axis || !size || !stride || !dilation) return {};
+  if (*dilation == 0) {
+    e.session.error(call.span, "`dilation` of `windows` is not 0", "windows.C1");
+    return {};
+  }
   return e.emit.windows(x, *axis, {*size, *stride, *dilation}, call.span);
 }
 
@@ -80,6 +84,16 @@ static Term run_pair(Evaluator& e, BuiltinCall& call) {
   e.session.error(call.span, fmt::format("a number or a list of two is needed here, but this is {}", describe(x)),
                   "pair.C1");
   return {};
+}
+
+// Whether pair(x) is two integers from `least` on: a rule of a layer says in its own words what it takes.
+static Term run_is_pair(Evaluator& e, BuiltinCall& call) {
+  const Term& x = *call.args[0];
+  auto least = integer_of(e, call, 1, 1, -kLargest);
+  if (!least) return {};
+  auto is_fit = [&](const Term& item) { return item.kind == TermKind::Integer && item.integer >= *least; };
+  bool is_list = x.kind == TermKind::List && x.items.size() == 2;
+  return bool_term(is_list ? is_fit(x.items[0]) && is_fit(x.items[1]) : is_fit(x));
 }
 
 // How many entries a reduction combines into one: rows of the batch that are valid only.
@@ -108,6 +122,10 @@ void add_window_builtins(std::vector<Builtin>& table) {
                    run_windows,
                    "[.., N, ..] -> [.., windows, .., size]"});
   table.push_back({"pair", {{"x", ArgKind::Static}}, run_pair, "a size for each of two dimensions"});
+  table.push_back({"is_pair",
+                   {{"x", ArgKind::Static}, option("least")},
+                   run_is_pair,
+                   "whether pair(x) is two integers from `least` = 1 on"});
   table.push_back(
       {"entries", {x, {"over", ArgKind::Axes, true}}, run_entries, "how many valid entries a reduction combines"});
 }

@@ -1,5 +1,6 @@
 // Arguments of a call, by position and name: static ones and tensors.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "frontend/call.h"
 
@@ -27,10 +28,12 @@ bool Evaluator::bind_static_args(const ast::Decl& decl, const std::vector<ast::A
       std::string nearest = arg.name.text.empty() ? "" : nearest_name(arg.name.text, names);
       std::string what = arg.name.text.empty() ? fmt::format("only {} static arguments", decl.statics.size())
                                                : fmt::format("no static argument `{}`", arg.name.text);
-      session.error(arg.name.text.empty() ? arg.value->span : arg.name.span,
-                    fmt::format("{} has {}{}", words(decl.kind, decl.name.text), what,
-                                nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
-                    "call.args");
+      Diagnostic& made = session.error(arg.name.text.empty() ? arg.value->span : arg.name.span,
+                                       fmt::format("{} has {}{}", words(decl.kind, decl.name.text), what,
+                                                   nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
+                                       "call.args");
+      if (!made.rule.empty() && !names.empty())
+        made.help({}, fmt::format("its static arguments are {}", fmt::join(names, ", ")));
       is_sound = false;
       continue;
     }
@@ -57,7 +60,8 @@ bool Evaluator::fill_statics(const ast::Decl& decl, const FramePtr& inner, Span 
           .error(span,
                  fmt::format("{} needs its static argument `{}`", words(decl.kind, decl.name.text), param.name.text),
                  "call.args")
-          .help({}, fmt::format("as in `{}[{} = 64]`", decl.name.text, param.name.text));
+          .help({},
+                fmt::format("static arguments stand in `[..]`, as in `{}[{} = 2]`", decl.name.text, param.name.text));
       return false;
     }
     Term value = eval_static_arg(*param.default_value, inner);
@@ -104,9 +108,14 @@ bool Evaluator::bind_args(const ast::Decl& decl, const Call& call, const FramePt
                                        fmt::format("{} has {}{}", words(decl.kind, decl.name.text), what,
                                                    nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
                                        "call.args");
-      for (const ast::Param& param : decl.statics) {
-        if (param.name.text == arg.name.text)
-          made.help({}, fmt::format("`{}` is static: write it in `[..]`", arg.name.text));
+      bool is_static = false;
+      for (const ast::Param& param : decl.statics) is_static = is_static || param.name.text == arg.name.text;
+      if (made.rule.empty()) {
+      } else if (is_static) {
+        made.help({}, fmt::format("`{}` is static: write it in `[..]`", arg.name.text));
+      } else if (!names.empty()) {
+        made.help({}, fmt::format("its arguments are {}{}", fmt::join(names, ", "),
+                                  decl.statics.empty() ? "" : "; static ones stand in `[..]`"));
       }
       is_sound = false;
       continue;

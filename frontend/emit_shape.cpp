@@ -71,13 +71,17 @@ Term Emitter::flatten(const Term& x, Span span) {
   return reshape(x, {x.axes[0], merged}, span);
 }
 
+static void report_row(Session& session, Span span) {
+  session.error(span,
+                "rows of the batch cannot be picked by their number: which ones are valid is known at run time only",
+                "index.batch");
+}
+
 Term Emitter::slice(const Term& x, size_t axis, int64_t begin, int64_t end, Span span) {
   const Axis& cut = x.axes[axis];
   if (begin == 0 && end == cut.size) return x;
   if (cut.is_batch()) {
-    session_.error(span,
-                   "rows of the batch cannot be picked by their number: which ones are valid is known at run time only",
-                   "index.batch");
+    report_row(session_, span);
     return {};
   }
   if (begin < 0 || end > cut.size || begin >= end) {
@@ -96,7 +100,11 @@ Term Emitter::slice(const Term& x, size_t axis, int64_t begin, int64_t end, Span
 
 Term Emitter::drop_axis(const Term& x, size_t axis, Span span) {
   if (x.is_error()) return {};
-  if (x.axes[axis].size != 1 || x.axes[axis].is_batch()) {
+  if (x.axes[axis].is_batch()) {
+    report_row(session_, span);
+    return {};
+  }
+  if (x.axes[axis].size != 1) {
     session_.error(span, fmt::format("dimension {} of `{}` has not size 1", axis, describe(x)), "index.range");
     return {};
   }

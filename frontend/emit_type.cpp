@@ -85,6 +85,12 @@ Term Emitter::cast(const Term& x, DType dtype, Span span) {
   return like(x, at().cast(x.value, dtype));
 }
 
+Term Emitter::add_widened(const Term& a, const Term& b, Span span) {
+  bool is_mixed = a.is_tensor() && b.is_tensor() && a.dtype != b.dtype;
+  auto wide = [&](const Term& x) { return is_mixed && x.dtype == DType::F32 ? cast(x, DType::F64, span) : x; };
+  return arithmetic("add", "+", wide(a), wide(b), span);
+}
+
 Term Emitter::to_float(const Term& x, Span span, DType dtype) {
   if (x.is_error() || x.is_number()) return x;
   if (x.kind == TermKind::Bool) return integer_term(x.integer);

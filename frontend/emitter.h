@@ -48,6 +48,7 @@ class Emitter {
   ValueId scalar(const Term& x, DType dtype) { return spread(x, dtype, {}); }
   Term to_float(const Term& x, Span span, DType dtype = DType::F32);  // labels, truth values and integers as floats
   Term cast(const Term& x, DType dtype, Span span);                   // explicit conversion
+  Term add_widened(const Term& a, const Term& b, Span span);          // in f64 where one of them is
   // The element type of a operation's result: that of its tensors, which is one, or f64 of two scalars that adapt.
   std::optional<DType> agree(const Term& a, const Term& b, std::string_view symbol, Span span);
 

@@ -130,7 +130,8 @@ std::string Evaluator::values_in(const Expr& condition, const FramePtr& frame) {
   std::vector<std::string> values;
   for (const Expr* name : names) {
     Term value = eval_static(*name, frame);
-    if (value.is_literal() || value.kind == TermKind::Text || value.kind == TermKind::List)
+    bool says_itself = value.kind == TermKind::Text && value.text == name->text;  // const same = "same"
+    if (!says_itself && (value.is_literal() || value.kind == TermKind::Text || value.kind == TermKind::List))
       values.push_back(fmt::format("{} is {}", name->text, describe(value)));
   }
   return fmt::format("{}", fmt::join(values, ", "));

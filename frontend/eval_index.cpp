@@ -53,11 +53,18 @@ Term Evaluator::eval_item(const Term& list, const Expr& expr, const FramePtr& fr
   return {};
 }
 
+// A negative place counts from the end.
+static int64_t from_start(int64_t place, int64_t size) {
+  return place < 0 ? place + size : place;
+}
+
 Term Evaluator::eval_index(const Term& base, const Expr& expr, const FramePtr& frame) {
   size_t axis = 0, dropped = 0;
   Term result = base;
-  size_t explicit_args = 0;
-  for (const ast::Arg& arg : expr.args) explicit_args += arg.value->kind != ExprKind::Ellipsis;
+  size_t explicit_args = 0, dots = 0;
+  for (const ast::Arg& arg : expr.args) ++(arg.value->kind == ExprKind::Ellipsis ? dots : explicit_args);
+  if (dots > 1) explicit_args += dots - 1;
+  bool is_first_dots = true;
   if (explicit_args > base.axes.size() || base.weak) {
     session.error(
         expr.span,
@@ -74,11 +81,14 @@ Term Evaluator::eval_index(const Term& base, const Expr& expr, const FramePtr& f
       ++dropped;
       ++axis;
     } else if (index.kind == ExprKind::Ellipsis) {
-      axis += base.axes.size() - explicit_args;
+      axis += is_first_dots ? base.axes.size() - explicit_args : 1;
+      is_first_dots = false;
     } else if (index.kind == ExprKind::Range) {
       Term begin = eval_static(*index.parts[0], frame), end = eval_static(*index.parts[1], frame);
       if (begin.is_error() || end.is_error()) return {};
-      result = emit.slice(result, axis - dropped, begin.integer, end.integer, index.span);
+      int64_t size = base.axes[axis].size;
+      result = emit.slice(result, axis - dropped, from_start(begin.integer, size), from_start(end.integer, size),
+                          index.span);
       ++axis;
     } else {
       Term place = eval_static(index, frame);
@@ -88,7 +98,9 @@ Term Evaluator::eval_index(const Term& base, const Expr& expr, const FramePtr& f
                       "index.range");
         return {};
       }
-      result = emit.slice(result, axis - dropped, place.integer, place.integer + 1, index.span);
+      int64_t at = from_start(place.integer, base.axes[axis].size);
+      if (at < 0) at = place.integer;  // the message says what was written
+      result = emit.slice(result, axis - dropped, at, at + 1, index.span);
       if (!result.is_error()) result = emit.drop_axis(result, axis - dropped, index.span);
       ++dropped;
       ++axis;

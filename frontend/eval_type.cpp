@@ -176,7 +176,10 @@ std::vector<Axis> Evaluator::eval_dims(const std::vector<ast::ExprPtr>& dims, co
     std::optional<int64_t> number = size.is_error() ? std::nullopt : eval_size(*dim, frame);
     if (!number) return {};
     if (__builtin_mul_overflow(elements, *number, &elements) || elements > kMaxElements) {
-      session.error(dim->span, "a tensor holds at most 2^31 elements", "shape.size");
+      std::string sizes;
+      for (const Axis& axis : axes) sizes += fmt::format("{} * ", axis.size);
+      session.error(dim->span, fmt::format("a tensor holds at most 2^31 elements, not {}{}", sizes, *number),
+                    "shape.size");
       return {};
     }
     Span origin = size.origin.is_known() ? size.origin : dim->span;

@@ -93,23 +93,26 @@ static void read_freeze(Evaluator& e, const ast::Entry& entry, OptimizerPlan& pl
   auto is_word = [&](size_t i, const char* word) {
     return i < entry.words.size() && entry.words[i]->kind == ExprKind::Name && entry.words[i]->text == word;
   };
-  size_t count = entry.words.size();
-  bool is_timed = count == 4 && is_word(1, "until") && is_word(2, "epoch");
-  if (entry.form != ast::EntryForm::Words || (count != 1 && !is_timed) || entry.words[0]->kind != ExprKind::String) {
+  size_t count = 0;  // of patterns
+  while (count < entry.words.size() && entry.words[count]->kind == ExprKind::String) ++count;
+  bool is_timed = entry.words.size() == count + 3 && is_word(count, "until") && is_word(count + 1, "epoch");
+  if (entry.form != ast::EntryForm::Words || count == 0 || (entry.words.size() != count && !is_timed)) {
     e.session.error(entry.span, "`freeze` is written `freeze \"fc2.*\" until epoch 2`", "key.form");
     return;
   }
-  OptimizerPlan::Freeze freeze{entry.words[0]->text, std::nullopt};
+  std::optional<int64_t> until_epoch;
   if (is_timed) {
-    Term epoch = e.eval_static(*entry.words[3], e.make_frame(FrameKind::Function, plan.decl));
+    Term epoch = e.eval_static(*entry.words.back(), e.make_frame(FrameKind::Function, plan.decl));
     if (epoch.kind != TermKind::Integer) {
-      e.session.error(entry.words[3]->span, fmt::format("an epoch is an integer, but this is {}", describe(epoch)),
+      e.session.error(entry.words.back()->span, fmt::format("an epoch is an integer, but this is {}", describe(epoch)),
                       "key.value");
       return;
     }
-    freeze.until_epoch = epoch.integer;
+    until_epoch = epoch.integer;
   }
-  if (fits_any_parameter(e, *entry.words[0])) plan.freezes.push_back(std::move(freeze));
+  for (size_t i = 0; i < count; ++i) {
+    if (fits_any_parameter(e, *entry.words[i])) plan.freezes.push_back({entry.words[i]->text, until_epoch});
+  }
 }
 
 std::optional<OptimizerPlan> read_optimizer(Evaluator& e, const ast::Entry& entry) {
@@ -147,11 +150,13 @@ std::optional<OptimizerPlan> read_optimizer(Evaluator& e, const ast::Entry& entr
     if (inner.key.text == "freeze") {
       read_freeze(e, inner, plan);
     } else if (inner.key.text == "group" && inner.form == ast::EntryForm::Group) {
-      OptimizerPlan::Group group{inner.value->text, {}};
+      std::map<std::string, Term> settings;
       for (const ast::Arg& setting : inner.settings) {
-        set(e, *plan.decl, setting.name, eval_setting(e, *setting.value, frame), group.settings);
+        set(e, *plan.decl, setting.name, eval_setting(e, *setting.value, frame), settings);
       }
-      if (fits_any_parameter(e, *inner.value)) plan.groups.push_back(std::move(group));
+      for (const ast::ExprPtr& glob : inner.words) {
+        if (fits_any_parameter(e, *glob)) plan.groups.push_back({glob->text, settings});
+      }
     } else if (inner.key.text == "group") {
       e.session.error(inner.span, "`group` is written `group \"*.b\": decay = 0`", "key.form");
     } else {
@@ -229,13 +234,15 @@ void clip_gradients(Evaluator& e, const Term& limit, std::vector<Term>& gradient
     std::vector<size_t> axes;
     for (size_t i = 0; i < gradient.axes.size(); ++i) axes.push_back(i);
     Term square = emit.arithmetic("mul", "*", gradient, gradient, span);
-    squares = emit.arithmetic("add", "+", squares, emit.reduce(ReduceOp::Sum, square, axes, false, span), span);
+    squares = emit.add_widened(squares, emit.reduce(ReduceOp::Sum, square, axes, false, span), span);
   }
   Term norm = emit.unary("sqrt", squares, span);
   // https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html: limit / (norm + 1e-6), at most 1.
   Term scale = emit.arithmetic("div", "/", limit, emit.arithmetic("add", "+", norm, real_term(1e-6), span), span);
   scale = emit.arithmetic("min", "min", scale, real_term(1), span);
-  for (Term& gradient : gradients) gradient = emit.arithmetic("mul", "*", gradient, scale, span);
+  for (Term& gradient : gradients)
+    gradient = emit.arithmetic("mul", "*", gradient,
+                               scale.dtype == gradient.dtype ? scale : emit.cast(scale, gradient.dtype, span), span);
 }
 
 }  // namespace tarn

@@ -188,16 +188,21 @@ void Parser::parse_train(Decl& decl) {
 }
 
 // loss critic = value over "critic.*", "shared.*": what a loss trains.
-void Parser::parse_over(Entry& entry) {
-  if (failed_ || entry.key.text != "loss" || !at_word("over")) return;
-  take();
+// "fc.*", "*.b"
+void Parser::parse_patterns(Entry& entry, const char* after) {
   do {
     if (at(TokenKind::String))
       entry.words.push_back(parse_primary());
     else
       fail(peek().span,
-           fmt::format("expected a pattern such as \"critic.*\" after `over`, found {}", describe(peek().kind)));
+           fmt::format("expected a pattern such as \"critic.*\" after {}, found {}", after, describe(peek().kind)));
   } while (!failed_ && accept(TokenKind::Comma));
+}
+
+void Parser::parse_over(Entry& entry) {
+  if (failed_ || entry.key.text != "loss" || !at_word("over")) return;
+  take();
+  parse_patterns(entry, "`over`");
 }
 
 void Parser::parse_entry(Entry& entry) {
@@ -224,18 +229,20 @@ void Parser::parse_entry(Entry& entry) {
     take();
     entry.value = parse_expr();
     parse_over(entry);
-  } else if (at(TokenKind::String) && peek(1).kind == TokenKind::Colon) {
+  } else if (entry.key.text == "group" && at(TokenKind::String)) {
     entry.form = EntryForm::Group;
-    entry.value = parse_primary();
-    take();
-    do {
+    parse_patterns(entry, "`group`");
+    if (!failed_) expect(TokenKind::Colon, "after the patterns, as in `group \"*.b\": decay = 0`");
+    while (!failed_) {
       ast::Arg setting;
       setting.name = parse_name("the setting's name");
       if (expect(TokenKind::Equal, "after the setting's name")) setting.value = parse_expr();
       entry.settings.push_back(std::move(setting));
-    } while (accept(TokenKind::Comma));
+      if (!accept(TokenKind::Comma)) break;
+    }
   } else {
     entry.form = EntryForm::Words;
+    if (entry.key.text == "freeze" && at(TokenKind::String)) parse_patterns(entry, "`freeze`");
     while (!failed_ && !at_statement_end()) {
       uint32_t begin = peek().span.begin;
       ast::ExprPtr word = parse_postfix();

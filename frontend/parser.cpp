@@ -105,7 +105,11 @@ bool Parser::at_statement_end() const {
 
 void Parser::end_statement(bool failed) {
   if (!failed && !at_statement_end()) {
-    fail(peek().span, fmt::format("expected `;` or a new line after the statement, found {}", describe(peek().kind)));
+    static constexpr TokenKind kOperators[] = {TokenKind::Plus, TokenKind::Minus, TokenKind::Star, TokenKind::Slash,
+                                               TokenKind::At};
+    bool is_operator = std::find(std::begin(kOperators), std::end(kOperators), peek().kind) != std::end(kOperators);
+    fail(peek().span, fmt::format("expected `;` or a new line after the statement, found {}{}", describe(peek().kind),
+                                  is_operator ? "; `|>` binds loosest: write `(x |> f) + y`" : ""));
   }
   if (failed_) skip_statement();
   while (accept(TokenKind::Semicolon)) {}

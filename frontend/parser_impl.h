@@ -78,6 +78,7 @@ class Parser {
   std::vector<ast::Entry> parse_entries(const std::function<void(ast::Entry&)>& parse_one);
   void parse_field(ast::Entry& entry);
   void parse_entry(ast::Entry& entry);
+  void parse_patterns(ast::Entry& entry, const char* after);
   void parse_over(ast::Entry& entry);
   void skip_to_decl();
 

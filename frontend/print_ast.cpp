@@ -215,8 +215,9 @@ static std::string print_block(const ast::Block& block, int indent) {
 
 static std::string print_entry(const Entry& entry, int indent) {
   std::string value = entry.value ? print_at(*entry.value, 0, indent) : "";
+  const char* before_patterns = entry.form == EntryForm::Group ? "" : " over ";
   for (size_t i = 0; i < entry.words.size() && entry.form != EntryForm::Words; ++i) {
-    value += (i == 0 ? " over " : ", ") + print_at(*entry.words[i], 0, indent);
+    value += (i == 0 ? before_patterns : ", ") + print_at(*entry.words[i], 0, indent);
   }
   switch (entry.form) {
     case EntryForm::Assign:
@@ -233,7 +234,9 @@ static std::string print_entry(const Entry& entry, int indent) {
     case EntryForm::Words: {
       std::string out = entry.key.text;
       for (const ast::ExprPtr& word : entry.words) {
-        out += " " + (word->kind == ExprKind::Range ? print_at(*word, 0, indent) : print_at(*word, 11, indent));
+        bool is_next_pattern = word != entry.words[0] && word->kind == ExprKind::String;
+        out += (is_next_pattern ? ", " : " ") +
+               (word->kind == ExprKind::Range ? print_at(*word, 0, indent) : print_at(*word, 11, indent));
       }
       return out;
     }

@@ -141,8 +141,8 @@ std::optional<Term> ProgramBuilder::clip_limit(Evaluator& evaluator) {
   FramePtr frame = evaluator.make_frame(FrameKind::Function, train_);
   Term limit = evaluator.eval(*spec_.clip_norm, frame);
   if (limit.is_error()) return std::nullopt;
-  if (limit.is_number() || limit.is_runtime_scalar()) return limit;
-  session_.error(spec_.clip_norm->span, fmt::format("`clip_norm` is a number, but this is {}", describe(limit)),
+  if (limit.is_runtime_scalar() || (limit.is_number() && limit.number() > 0)) return limit;
+  session_.error(spec_.clip_norm->span, fmt::format("`clip_norm` is a number above 0, but this is {}", describe(limit)),
                  "key.value");
   return std::nullopt;
 }

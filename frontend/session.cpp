@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "frontend/library.h"
 #include "frontend/parser.h"
 #include "ir/base/check.h"
@@ -76,8 +78,19 @@ Diagnostic& Session::warning(Span span, std::string message, std::string rule) {
   return report(Severity::Warning, span, std::move(message), std::move(rule));
 }
 
+// "conv `conv.1`: 3 / 2 is no integer": what went wrong inside a layer of the library says which layer of the user's it
+// is.
+std::string Session::in_users_layer(std::string message) const {
+  auto call = std::find_if(calls.rbegin(), calls.rend(), [&](const CallRecord& c) { return !is_library(c.span); });
+  if (call == calls.rend() || !call->is_worth_a_note) return message;
+  std::string name = call->what.substr(call->what.find('`'));
+  bool is_said = message.find(name.substr(0, name.size() - 1)) != std::string::npos;
+  return is_said ? message : fmt::format("{}: {}", call->what, message);
+}
+
 Diagnostic& Session::report(Severity severity, Span span, std::string message, std::string rule) {
   Span where = is_library(span) && user_span.is_known() ? user_span : span;
+  if (where.file != span.file) message = in_users_layer(std::move(message));
   ignored_ = {};
   errors_met_ += severity == Severity::Error;
   // An unknown name may be met in several frames, with another guess in each.

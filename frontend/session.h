@@ -74,6 +74,7 @@ class Session {
   uint32_t next_identity = 1;  // of axes
 
  private:
+  std::string in_users_layer(std::string message) const;
   Diagnostic& report(Severity severity, Span span, std::string message, std::string rule);
   void enter_decls(const ast::File& file, std::map<std::string, const ast::Decl*, std::less<>>& table);
 

@@ -37,6 +37,14 @@ static bool is_read_by_predict(const Model& model, const tarn_tensor* input) {
   return input == model.inputs()[0];
 }
 
+// How many classes the input's numbers stand for where the data say so; 0: plain numbers.
+static int64_t classes_of(const Session& session, const tarn_tensor& input) {
+  if (!session.config.data) return 0;
+  for (const InputConfig& known : session.config.data->inputs)
+    if (known.tensor == input.name) return known.classes;
+  return 0;
+}
+
 static Status load_inputs(Session& session, Table& table) {
   Model& model = session.model;
   for (const std::string& word : session.options.input) {
@@ -53,8 +61,8 @@ static Status load_inputs(Session& session, Table& table) {
     if (!table.columns.empty() && rows != table.rows)
       return Error{format("%s: %lld rows, but the input before it has %lld", path.c_str(), static_cast<long long>(rows),
                           static_cast<long long>(table.rows))};
-    Result<Bytes> bytes =
-        convert_elements(std::move(array->bytes), array->type, tensor->dtype, 0, static_cast<uint64_t>(wanted), path);
+    Result<Bytes> bytes = convert_elements(std::move(array->bytes), array->type, tensor->dtype,
+                                           classes_of(session, *tensor), static_cast<uint64_t>(wanted), path);
     if (!bytes) return bytes.error();
     table.rows = rows;
     table.add_dense(*tensor, tensor->bytes / static_cast<uint64_t>(model.batch()), std::move(*bytes));

@@ -169,6 +169,10 @@ TEST_CASE("errors: one clear message, exit code 1; usage: 2") {
   CHECK(contains(err("predict --input x.npy --output y.npy", 1),
                  "x.npy: shape [2,5], but input `x` takes rows of [4,4]"));
   CHECK(contains(err("predict --input z=x.npy --output y.npy", 2), "no input `z`"));
+  scratch.write("images.npy", npy_bytes("|u1", "(2, 4, 4)", std::string(32, '\0')));
+  scratch.write("labels.npy", npy_bytes("|u1", "(2,)", std::string("\1\3", 2)));
+  CHECK(contains(err("predict --input x=images.npy --input y=labels.npy --output y.npy", 1),
+                 "labels.npy: row 1: label 3 is not one of the 3 classes 0..2"));
   CHECK_FALSE(scratch.has("y.npy"));
   CHECK(contains(err("eval --split all", 2), "expected test, valid or train"));
 }
