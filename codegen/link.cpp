@@ -76,7 +76,8 @@ std::optional<Error> run(const std::vector<std::string>& command, const std::str
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   int output[2];
-  if (pipe2(output, O_CLOEXEC) != 0) return Error{fmt::format("cannot make a pipe: {}", std::strerror(errno)), "link.run"};
+  if (pipe2(output, O_CLOEXEC) != 0)
+    return Error{fmt::format("cannot make a pipe: {}", std::strerror(errno)), "link.run"};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, input_path.c_str(), O_RDONLY, 0);
@@ -89,12 +90,14 @@ std::optional<Error> run(const std::vector<std::string>& command, const std::str
   std::string said = error == 0 ? read_all(output[0]) : "";
   close(output[0]);
   if (error != 0) {
-    return Error{fmt::format("cannot run `{}`: {}; programs are linked by the system's C compiler and binutils: install "
-                             "gcc, or name another in CC and AR", command[0], std::strerror(error)), "link.tool"};
+    return Error{
+        fmt::format("cannot run `{}`: {}; programs are linked by the system's C compiler and binutils: install "
+                    "gcc, or name another in CC and AR",
+                    command[0], std::strerror(error)),
+        "link.tool"};
   }
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return std::nullopt;
   return Error{fmt::format("`{}` failed:\n{}", fmt::join(command, " "), said), "link.failed"};
 }
@@ -104,15 +107,25 @@ std::optional<Error> run(const std::vector<std::string>& command, const std::str
 std::optional<Error> link_executable(std::string_view object, const std::string& output, const LinkOptions& options) {
   TemporaryFile object_file(output, ".o"), linked(output, "");
   if (std::optional<Error> error = object_file.write(object)) return error;
-  std::vector<std::string> command = {tool("CC", "cc"), "-o", linked.path(), object_file.path(), options.runtime,
-                                      "-static-libgcc", "-Wl,--gc-sections", "-Wl,--as-needed", "-l:libstdc++.a",
-                                      "-l:libz.a", "-lm", "-lpthread"};
+  std::vector<std::string> command = {tool("CC", "cc"),
+                                      "-o",
+                                      linked.path(),
+                                      object_file.path(),
+                                      options.runtime,
+                                      "-static-libgcc",
+                                      "-Wl,--gc-sections",
+                                      "-Wl,--as-needed",
+                                      "-l:libstdc++.a",
+                                      "-l:libz.a",
+                                      "-lm",
+                                      "-lpthread"};
   if (options.strip) command.push_back("-s");
   if (std::optional<Error> error = run(command, "/dev/null")) return error;
   return linked.move_to(output);
 }
 
-// By an MRI script, which can add an archive's members to another: https://sourceware.org/binutils/docs/binutils/ar-scripts.html
+// By an MRI script, which can add an archive's members to another:
+// https://sourceware.org/binutils/docs/binutils/ar-scripts.html
 std::optional<Error> write_library(std::string_view object, const std::string& output, const LinkOptions& options) {
   TemporaryFile object_file(output, ".o"), script(output, ".mri"), archive(output, ".a");
   if (std::optional<Error> error = object_file.write(object)) return error;
@@ -132,8 +145,9 @@ Result<std::string> find_runtime(const std::string& name) {
     std::string path = fmt::format("{}{}{}", directory, place, name);
     if (access(path.c_str(), R_OK) == 0) return path;
   }
-  return Error{fmt::format("cannot find `{}` near `{}`; it is built and installed together with the `tarn` command", name,
-                           directory), "link.runtime"};
+  return Error{fmt::format("cannot find `{}` near `{}`; it is built and installed together with the `tarn` command",
+                           name, directory),
+               "link.runtime"};
 }
 
 }  // namespace tarn

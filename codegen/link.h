@@ -11,8 +11,8 @@
 namespace tarn {
 
 struct LinkOptions {
-  std::string runtime;         // path of libtarn_runtime.a, or of libtarn_embed.a for a library
-  bool strip = true;           // leave symbols out of an executable
+  std::string runtime;  // path of libtarn_runtime.a, or of libtarn_embed.a for a library
+  bool strip = true;    // leave symbols out of an executable
 };
 
 // Writes an executable that holds `object` and what it needs of the runtime; beyond libc and libm nothing is shared.

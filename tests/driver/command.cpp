@@ -19,7 +19,8 @@ Workplace::Workplace() {
 }
 
 Workplace::~Workplace() {
-  if (std::system(("rm -rf '" + directory_ + "'").c_str()) != 0) std::fprintf(stderr, "left behind: %s\n", directory_.c_str());
+  if (std::system(("rm -rf '" + directory_ + "'").c_str()) != 0)
+    std::fprintf(stderr, "left behind: %s\n", directory_.c_str());
 }
 
 CommandResult Workplace::shell(const std::string& command) const {
@@ -35,7 +36,9 @@ CommandResult Workplace::shell(const std::string& command) const {
   return result;
 }
 
-CommandResult Workplace::tarn(const std::string& arguments) const { return shell(TARN_COMMAND " " + arguments); }
+CommandResult Workplace::tarn(const std::string& arguments) const {
+  return shell(TARN_COMMAND " " + arguments);
+}
 
 void Workplace::write(const std::string& name, const std::string& text) const {
   std::ofstream(directory_ + "/" + name) << text;
@@ -48,6 +51,8 @@ std::string Workplace::read(const std::string& name) const {
   return text.str();
 }
 
-bool Workplace::has(const std::string& name) const { return access((directory_ + "/" + name).c_str(), F_OK) == 0; }
+bool Workplace::has(const std::string& name) const {
+  return access((directory_ + "/" + name).c_str(), F_OK) == 0;
+}
 
 }  // namespace tarn

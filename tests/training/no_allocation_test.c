@@ -1,4 +1,5 @@
-/* A thousand steps of the compiled MNIST model call no allocator: malloc and its relatives are interposed and counted. */
+/* A thousand steps of the compiled MNIST model call no allocator: malloc and its relatives are interposed and counted.
+ */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,8 +56,8 @@ int main(void) {
   calls = 0;
   for (int step = 0; step < 1000; ++step) {
     make_batch(step);
-    if (mnist_set_images(net, images, MNIST_BATCH) != TARN_OK || mnist_set_labels(net, labels, MNIST_BATCH) != TARN_OK ||
-        mnist_train_step(net, &loss) != TARN_OK) {
+    if (mnist_set_images(net, images, MNIST_BATCH) != TARN_OK ||
+        mnist_set_labels(net, labels, MNIST_BATCH) != TARN_OK || mnist_train_step(net, &loss) != TARN_OK) {
       return 1;
     }
   }

@@ -52,7 +52,8 @@ TEST_CASE("made digits: learned, and the same weights for any thread count and a
   CommandResult killed = here.shell(
       "./digits train --data data --save three.safetensors & pid=$!\n"
       "while [ ! -e three.safetensors ]; do sleep 0.01; done; kill -9 $pid; wait $pid\n"
-      "./digits train --data data --resume three.safetensors --save three.safetensors && cmp one.safetensors three.safetensors");
+      "./digits train --data data --resume three.safetensors --save three.safetensors && cmp one.safetensors "
+      "three.safetensors");
   CHECK_MESSAGE(killed.exit_code == 0, killed.output);
 }
 
