@@ -228,12 +228,6 @@ class KernelLowering final : public ScalarEmitter {
     return {result, dtype};
   }
 
-  static DType result_dtype(ScalarOp op, std::span<const Scalar> operands, DType cast_to) {
-    if (op == ScalarOp::Cast) return cast_to;
-    if (op >= ScalarOp::Eq && op <= ScalarOp::Ge) return DType::Bool;
-    return operands.back().dtype;
-  }
-
   Scalar apply(ScalarOp op, std::span<const Scalar> operands, DType cast_to) override {
     size_t depth = 0;
     std::vector<ScalarIndex> ids;

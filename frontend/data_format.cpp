@@ -65,7 +65,7 @@ const DataKey& data_key(std::string_view name) {
 const std::vector<DataFormat>& data_formats() {
   static const std::vector<DataFormat> formats = {
       {"idx", "train", {"test", "valid", "split_seed"}, {{"images"}, {"labels", 1}}},
-      {"cifar", "train", {"test", "valid", "split_seed"}, {{"images", 3 * 32 * 32}, {"labels", 1}}},
+      {"cifar", "train", {"test", "valid", "split_seed"}, {{"images", int64_t{3} * 32 * 32}, {"labels", 1}}},
       {"csv", "train", {"test", "valid", "split_seed", "header", "separator", "missing"}, {}},
       {"npy", "", {"valid", "test", "split_seed"}, {}},
       {"text", "train", {"test", "valid", "window"}, {{"tokens"}, {"next"}}},

@@ -11,7 +11,6 @@
 namespace tarn {
 
 using ast::Decl;
-using ast::DeclKind;
 
 std::optional<Module> ProgramBuilder::build() {
   check_names(session_);

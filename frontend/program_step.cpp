@@ -8,9 +8,6 @@
 
 namespace tarn {
 
-using ast::Decl;
-using ast::DeclKind;
-
 Term ProgramBuilder::scalar_result(Evaluator& evaluator, const ast::Entry& entry, const FramePtr& frame,
                                    const char* rule) {
   Term value = evaluator.eval(*entry.value, frame);

@@ -3,7 +3,8 @@
 
 namespace tarn {
 
-std::vector<Sample> elementwise_samples(int arity, double lo, double hi, std::vector<double> avoid, DType dtype) {
+std::vector<Sample> elementwise_samples(int arity, double lo, double hi, const std::vector<double>& avoid,
+                                        DType dtype) {
   std::vector<Sample> samples;
   for (const Shape& shape : {Shape{3, 5}, Shape{}, Shape{0, 4}, Shape{17}, Shape{2, 1, 3}}) {
     std::vector<SampleInput> inputs(arity, SampleInput{Type{dtype, shape}, lo, hi});
@@ -12,8 +13,8 @@ std::vector<Sample> elementwise_samples(int arity, double lo, double hi, std::ve
   return samples;
 }
 
-std::vector<Sample> number_samples(int arity, double lo, double hi, std::vector<double> avoid) {
-  std::vector<Sample> samples = elementwise_samples(arity, lo, hi, std::move(avoid));
+std::vector<Sample> number_samples(int arity, double lo, double hi, const std::vector<double>& avoid) {
+  std::vector<Sample> samples = elementwise_samples(arity, lo, hi, avoid);
   samples.push_back({std::vector<SampleInput>(arity, SampleInput{Type{DType::I32, {7}}, -50, 50}), {}, {}});
   return samples;
 }

@@ -17,10 +17,10 @@ Scalar lower_as(ScalarEmitter& e, std::span<const Scalar> x, DType) {
 
 // Samples of an elementwise op with `arity` operands drawn from [lo, hi]: a matrix, a scalar, an empty dimension,
 // a prime length and size-1 dimensions.
-std::vector<Sample> elementwise_samples(int arity, double lo = -2, double hi = 2, std::vector<double> avoid = {},
+std::vector<Sample> elementwise_samples(int arity, double lo = -2, double hi = 2, const std::vector<double>& avoid = {},
                                         DType dtype = DType::F32);
 // The same followed by one sample of i32.
-std::vector<Sample> number_samples(int arity, double lo = -2, double hi = 2, std::vector<double> avoid = {});
+std::vector<Sample> number_samples(int arity, double lo = -2, double hi = 2, const std::vector<double>& avoid = {});
 // Reductions over all, none, first, last, middle and size-1 dimensions; `with_empty` adds reductions of nothing.
 std::vector<Sample> reduce_samples(double lo, double hi, bool with_empty);
 

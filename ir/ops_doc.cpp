@@ -46,7 +46,7 @@ static std::string_view attr_kind_name(AttrKind kind) {
 static std::string example(const OpDef& op) {
   if (op.samples.empty()) return "";
   const Sample& sample = op.samples.front();
-  std::string operands, separator;
+  std::string operands;
   std::vector<Type> types;
   for (const SampleInput& input : sample.inputs) {
     operands += fmt::format("{}%{}", types.empty() ? " " : ", ", static_cast<char>('a' + types.size()));

@@ -51,18 +51,33 @@ enum class ScalarOp : uint8_t {
 std::string_view scalar_op_name(ScalarOp op);  // "add"
 int scalar_op_arity(ScalarOp op);
 
+// Exp to Pow: computed by polynomials or by calls of libm, not by an instruction.
+inline bool is_function(ScalarOp op) {
+  return op >= ScalarOp::Exp && op <= ScalarOp::Pow;
+}
+
+inline bool is_comparison(ScalarOp op) {
+  return op >= ScalarOp::Eq && op <= ScalarOp::Ge;
+}
+
 // A scalar value while a kernel is being built.
 struct Scalar {
   uint32_t id = UINT32_MAX;
   DType dtype = DType::F32;
 };
 
+// What applying `op` gives: Bool for comparisons, `cast_to` for Cast, else the dtype of the last operand.
+inline DType result_dtype(ScalarOp op, std::span<const Scalar> operands, DType cast_to) {
+  if (op == ScalarOp::Cast) return cast_to;
+  return is_comparison(op) ? DType::Bool : operands.back().dtype;
+}
+
 // Builds scalar code.  The implementation belongs to the kernel representation (codegen/kernel.h); ops see only this.
 class ScalarEmitter {
  public:
   virtual ~ScalarEmitter() = default;
   virtual Scalar constant(double value, DType dtype) = 0;
-  // Result dtype: Bool for comparisons, `dtype` for Cast, else that of the last operand.
+  // Of result_dtype().
   virtual Scalar apply(ScalarOp op, std::span<const Scalar> operands, DType cast_to) = 0;
 
   Scalar apply(ScalarOp op, std::initializer_list<Scalar> operands) {

@@ -12,32 +12,12 @@ namespace {
 
 constexpr int kFunction = 16;  // throughput of a vector division, or of a polynomial, in additions
 
-bool is_function(ScalarOp op) {
-  switch (op) {
-    case ScalarOp::Div:
-    case ScalarOp::Sqrt:
-    case ScalarOp::Exp:
-    case ScalarOp::Log:
-    case ScalarOp::Log1p:
-    case ScalarOp::Tanh:
-    case ScalarOp::Erf:
-    case ScalarOp::Sin:
-    case ScalarOp::Cos:
-    case ScalarOp::Pow:
-      return true;
-    default:
-      return false;
-  }
-}
-
 class CountingEmitter : public ScalarEmitter {
  public:
   Scalar constant(double, DType dtype) override { return {next_++, dtype}; }
   Scalar apply(ScalarOp op, std::span<const Scalar> operands, DType cast_to) override {
-    cost += is_function(op) ? kFunction : 1;
-    bool is_comparison = op >= ScalarOp::Eq && op <= ScalarOp::Ge;
-    DType dtype = is_comparison ? DType::Bool : op == ScalarOp::Cast ? cast_to : operands.back().dtype;
-    return {next_++, dtype};
+    cost += is_function(op) || op == ScalarOp::Div || op == ScalarOp::Sqrt ? kFunction : 1;
+    return {next_++, result_dtype(op, operands, cast_to)};
   }
 
   int cost = 0;

@@ -41,7 +41,7 @@ static inline void tarn_hash_start(tarn_hash* h) {
 }
 
 static inline void tarn_hash_stripe(tarn_hash* h, const unsigned char* p) {
-  for (int i = 0; i < 4; ++i) h->lane[i] = tarn_hash_round(h->lane[i], tarn_hash_read64(p + 8 * i));
+  for (size_t i = 0; i < 4; ++i) h->lane[i] = tarn_hash_round(h->lane[i], tarn_hash_read64(p + 8 * i));
 }
 
 static inline void tarn_hash_add(tarn_hash* h, const void* bytes, size_t count) {

@@ -25,7 +25,7 @@ Error Trainer::diverged(const tarn_entry& entry, int64_t first, int64_t count) {
   int64_t step = model_.scalar(TARN_STEP);
   BatchOrigin origin{order_.data(), first, count};
   std::string text = format("diverged at step %lld (epoch %lld): the loss is not finite\n  ",
-                            static_cast<Big>(step + 1), static_cast<Big>(state_.epoch + 1)) +
+                            static_cast<Big>(step) + 1, static_cast<Big>(state_.epoch) + 1) +
                      explain_divergence(model_, entry, origin);
   if (file_exists(save_path_) && (saved_once_ || !session_.options.resume.empty()))
     text += "\n  the last checkpoint is untouched: " + save_path_;

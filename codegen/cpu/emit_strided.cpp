@@ -99,16 +99,16 @@ void KernelEmitter::store_interleaved(const Store& store, const Point& point, si
   }
   Address address = simple_address(store.access, flat_address(kernel_, store.access), point);
   int64_t size = dtype_bytes(dtype);
-  for (int part = 0; part < copies && part * lanes < active * copies; ++part) {
+  for (int first = 0; first < active * copies; first += lanes) {
     std::vector<int> positions;
-    for (int lane = 0; lane < lanes; ++lane) {
-      int position = part * lanes + lane;
+    for (int position = first; position < first + lanes; ++position) {
       positions.push_back(position % copies * lanes + position / copies);
     }
-    Value* place = builder_.CreateGEP(builder_.getInt8Ty(), address.pointer, i64(part * lanes * size));
-    llvm::Align align(static_cast<uint64_t>(std::gcd(address.alignment, part * lanes * size)));
+    int64_t offset = first * size;
+    Value* place = builder_.CreateGEP(builder_.getInt8Ty(), address.pointer, i64(offset));
+    llvm::Align align(static_cast<uint64_t>(std::gcd(address.alignment, offset)));
     Value* value = picked(values, positions);
-    if (Value* mask = first_lanes(active * copies - part * lanes, lanes)) {
+    if (Value* mask = first_lanes(active * copies - first, lanes)) {
       tag(builder_.CreateMaskedStore(value, place, align, mask), store.access);
     } else {
       tag(builder_.CreateAlignedStore(value, place, align), store.access);

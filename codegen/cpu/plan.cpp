@@ -9,14 +9,6 @@
 
 namespace tarn {
 
-namespace {
-
-int64_t divide_up(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
-}  // namespace
-
 int64_t LoopPlan::tasks() const {
   int64_t sum = 0;
   for (const Segment& segment : segments) sum += segment.iterations;
@@ -204,7 +196,7 @@ ReducePlan Planner::reduce(const ReduceLoop& loop, bool in_vector, int64_t resul
     return plan;
   }
   VariableIndex last = plan.serial.back();
-  if (chains > 1 && extent(last) >= 4 * chains) {
+  if (chains > 1 && extent(last) / 4 >= chains) {
     plan.serial.pop_back();
     plan.inner = LoopPlan{last, 1, split(extent(last), 1, chains, false)};
     return plan;

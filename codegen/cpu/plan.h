@@ -15,6 +15,12 @@
 
 namespace tarn {
 
+constexpr double kHorizontal = 10;  // cycles to combine the lanes of one vector
+
+inline int64_t divide_up(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
 // `iterations` tiles of `copies` groups of `lanes` values each, from `start`; the very last group has `last_lanes`.
 struct Segment {
   int64_t start = 0;
@@ -122,6 +128,15 @@ class Planner {
   double compute_cycles(const Compute& node, const Lanes& lanes) const;
   double reduce_cycles(const ReduceLoop& loop, const Lanes& lanes) const;
   double for_cycles(const ForLoop& loop, const Lanes& lanes) const;
+  // How often the body of loops over these variables runs.
+  double steps_of(const std::vector<VariableIndex>& variables) const;
+  // What loops cost beside their bodies.
+  struct Overhead {
+    double scalar_step = 0, vector_step = 0;
+    double at_end = 0;  // of loops in vectors
+  };
+  std::optional<VariableIndex> choose_vector(const std::vector<VariableIndex>& variables, const Block& body,
+                                             const Overhead& overhead, double* best) const;
   std::optional<VariableIndex> choose_vector(const Nest& nest, double* best) const;
   std::optional<VariableIndex> choose_vector(const ReduceLoop& loop, double* best) const;
   Tile choose_tile(const Nest& nest) const;

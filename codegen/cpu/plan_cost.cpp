@@ -11,27 +11,13 @@ namespace {
 constexpr double kLibraryCall = 25;  // of libm, for one value
 constexpr double kPolynomial = 14;   // exp, log, tanh, ... of one vector
 constexpr double kDivision = 5;      // of one vector; sqrt alike
-constexpr double kHorizontal = 10;   // combining the lanes of one vector
 constexpr double kGatherLane = 1.0;
 constexpr double kScatterLane = 1.5;
 constexpr double kFarLane = 6;  // of a scatter to lines that share a cache set
 constexpr int64_t kFarBytes = 1024;
 
 bool calls_library(ScalarOp op, DType dtype) {
-  switch (op) {
-    case ScalarOp::Pow:
-      return true;
-    case ScalarOp::Exp:
-    case ScalarOp::Log:
-    case ScalarOp::Log1p:
-    case ScalarOp::Tanh:
-    case ScalarOp::Erf:
-    case ScalarOp::Sin:
-    case ScalarOp::Cos:
-      return dtype == DType::F64;
-    default:
-      return false;
-  }
+  return op == ScalarOp::Pow || (is_function(op) && dtype == DType::F64);
 }
 
 }  // namespace
@@ -42,22 +28,10 @@ double Planner::compute_cycles(const Compute& node, const Lanes& lanes) const {
   double registers = std::max(1.0, static_cast<double>(width) * static_cast<double>(dtype_bytes(dtype)) /
                                        static_cast<double>(target_.vector_bytes));
   if (calls_library(node.op, dtype)) return kLibraryCall * width;
-  switch (node.op) {
-    case ScalarOp::Exp:
-    case ScalarOp::Log:
-    case ScalarOp::Log1p:
-    case ScalarOp::Tanh:
-    case ScalarOp::Erf:
-    case ScalarOp::Sin:
-    case ScalarOp::Cos:
-      return kPolynomial * registers;
-    case ScalarOp::Div:
-      return is_float(dtype) ? kDivision * registers : kLibraryCall * width;
-    case ScalarOp::Sqrt:
-      return kDivision * registers;
-    default:
-      return 0.5 * registers;
-  }
+  if (is_function(node.op)) return kPolynomial * registers;
+  if (node.op == ScalarOp::Div && !is_float(dtype)) return kLibraryCall * width;
+  if (node.op == ScalarOp::Div || node.op == ScalarOp::Sqrt) return kDivision * registers;
+  return 0.5 * registers;
 }
 
 double Planner::access_cycles(const Access& access, const Lanes& lanes, bool is_store) const {
@@ -84,15 +58,19 @@ double Planner::access_cycles(const Access& access, const Lanes& lanes, bool is_
   return guard + 2 + lanes.lanes * (is_store ? kScatterLane : target_.has_gather ? kGatherLane : 1.5 * kGatherLane);
 }
 
+double Planner::steps_of(const std::vector<VariableIndex>& variables) const {
+  double steps = 1;
+  for (VariableIndex variable : variables) steps *= static_cast<double>(extent(variable));
+  return steps;
+}
+
 double Planner::reduce_cycles(const ReduceLoop& loop, const Lanes& lanes) const {
   if (lanes.lanes == 1) {
     double best = 0;
     choose_vector(loop, &best);
     return best;
   }
-  double steps = 1;
-  for (VariableIndex variable : loop.variables) steps *= static_cast<double>(extent(variable));
-  return steps * (block_cycles(loop.body, lanes) + 0.5);
+  return steps_of(loop.variables) * (block_cycles(loop.body, lanes) + 0.5);
 }
 
 double Planner::for_cycles(const ForLoop& loop, const Lanes& lanes) const {
@@ -102,9 +80,7 @@ double Planner::for_cycles(const ForLoop& loop, const Lanes& lanes) const {
     choose_vector(nest, &best);
     return best;
   }
-  double steps = 1;
-  for (VariableIndex variable : nest.variables) steps *= static_cast<double>(extent(variable));
-  return steps * block_cycles(*nest.body, lanes);
+  return steps_of(nest.variables) * block_cycles(*nest.body, lanes);
 }
 
 double Planner::statement_cycles(const Statement& statement, const Lanes& lanes) const {
@@ -122,18 +98,18 @@ double Planner::block_cycles(const Block& block, const Lanes& lanes) const {
   return cycles;
 }
 
-// The variable of the nest whose iterations should fill the lanes; none where inner loops do better.
-std::optional<VariableIndex> Planner::choose_vector(const Nest& nest, double* best) const {
-  double steps = 1;
-  for (VariableIndex variable : nest.variables) steps *= static_cast<double>(extent(variable));
+// The variable whose iterations should fill the lanes; none where inner loops do better.
+std::optional<VariableIndex> Planner::choose_vector(const std::vector<VariableIndex>& variables, const Block& body,
+                                                    const Overhead& overhead, double* best) const {
+  double steps = steps_of(variables);
   std::optional<VariableIndex> chosen;
-  *best = steps * block_cycles(*nest.body, {});
-  for (VariableIndex variable : nest.variables) {
+  *best = steps * (block_cycles(body, {}) + overhead.scalar_step);
+  for (VariableIndex variable : variables) {
     if (extent(variable) < 2) continue;
     int lanes = lanes_for(variable);
-    double vectors = static_cast<double>((extent(variable) + lanes - 1) / lanes);
-    double cycles =
-        steps / static_cast<double>(extent(variable)) * vectors * block_cycles(*nest.body, {variable, lanes});
+    int64_t vectors = divide_up(extent(variable), lanes);
+    double vector_steps = steps / static_cast<double>(extent(variable)) * static_cast<double>(vectors);
+    double cycles = vector_steps * (block_cycles(body, {variable, lanes}) + overhead.vector_step) + overhead.at_end;
     // Of equals, the inner loop: its stores are contiguous more often.
     if (cycles <= *best) {
       *best = cycles;
@@ -143,24 +119,12 @@ std::optional<VariableIndex> Planner::choose_vector(const Nest& nest, double* be
   return chosen;
 }
 
+std::optional<VariableIndex> Planner::choose_vector(const Nest& nest, double* best) const {
+  return choose_vector(nest.variables, *nest.body, {}, best);
+}
+
 std::optional<VariableIndex> Planner::choose_vector(const ReduceLoop& loop, double* best) const {
-  double steps = 1;
-  for (VariableIndex variable : loop.variables) steps *= static_cast<double>(extent(variable));
-  std::optional<VariableIndex> chosen;
-  *best = steps * (block_cycles(loop.body, {}) + 1);
-  for (VariableIndex variable : loop.variables) {
-    if (extent(variable) < 2) continue;
-    int lanes = lanes_for(variable);
-    double vectors = static_cast<double>((extent(variable) + lanes - 1) / lanes);
-    double cycles =
-        steps / static_cast<double>(extent(variable)) * vectors * (block_cycles(loop.body, {variable, lanes}) + 0.5) +
-        kHorizontal;
-    if (cycles <= *best) {
-      *best = cycles;
-      chosen = variable;
-    }
-  }
-  return chosen;
+  return choose_vector(loop.variables, loop.body, {.scalar_step = 1, .vector_step = 0.5, .at_end = kHorizontal}, best);
 }
 
 }  // namespace tarn

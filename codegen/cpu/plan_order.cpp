@@ -17,10 +17,6 @@ constexpr int64_t kTilesOfPanel = 4;  // that must read a panel for its copy to 
 constexpr double kStepsOfBlock = 48;  // fewer would not hide loading and storing the partial sums
 constexpr double kBlockWins = 0.15;   // of the nest's cycles, that blocks must save
 
-int64_t divide_up(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
 }  // namespace
 
 class LoopOrder {

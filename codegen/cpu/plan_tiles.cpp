@@ -16,12 +16,7 @@ namespace {
 
 constexpr int kMaxVectors = 8;
 constexpr double kTransposedLane = 0.4;  // cycles to pack one element by blocks that are transposed in registers
-constexpr double kHorizontal = 10;       // adding up the lanes of one vector
 constexpr int64_t kMaxBodies = 6;        // copies of the body's code, for tiles of different sizes
-
-int64_t divide_up(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 }  // namespace
 
@@ -210,7 +205,8 @@ class TileSearch {
     for (size_t i = 0; i < nest_.variables.size(); ++i) {
       if (nest_.variables[i] != variable) continue;
       bool is_vector = vector_.lanes > 1 && variable == vector_.variable;
-      return std::min<int64_t>(planner_.extent(variable), tile_.copies[i] * (is_vector ? vector_.lanes : 1));
+      int64_t lanes = is_vector ? vector_.lanes : 1;
+      return std::min(planner_.extent(variable), tile_.copies[i] * lanes);
     }
     bool is_summed =
         std::find(reduction.variables.begin(), reduction.variables.end(), variable) != reduction.variables.end();

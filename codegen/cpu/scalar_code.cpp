@@ -221,7 +221,7 @@ Value* ScalarCode::arithmetic(ScalarOp op, std::span<Value* const> x, DType dtyp
 }
 
 Value* ScalarCode::apply(ScalarOp op, std::span<Value* const> x, DType from, DType to) {
-  if (op >= ScalarOp::Eq && op <= ScalarOp::Ge) return compare(op, x[0], x[1], from);
+  if (is_comparison(op)) return compare(op, x[0], x[1], from);
   if (op == ScalarOp::Select) return builder_.CreateSelect(x[0], x[1], x[2]);
   if (op == ScalarOp::Cast) return cast(x[0], from, to);
   return arithmetic(op, x, to);

@@ -52,8 +52,9 @@ static Gradients pad_vjp(const VjpArgs& a) {
   return {a.b.op("slice", {a.cotangent}, {{"limit", limit}, {"start", start}, {"stride", stride}})};
 }
 
-static Sample pad_sample(Shape shape, Shape low, Shape high, Shape interior) {
-  return {{SampleInput{Type{DType::F32, shape}}}, {{"high", high}, {"interior", interior}, {"low", low}}, {}};
+static Sample pad_sample(Shape shape, const Shape& low, const Shape& high, const Shape& interior) {
+  return {
+      {SampleInput{Type{DType::F32, std::move(shape)}}}, {{"high", high}, {"interior", interior}, {"low", low}}, {}};
 }
 
 extern const OpDef op_pad;

@@ -62,8 +62,9 @@ static Gradients slice_vjp(const VjpArgs& a) {
   return {a.b.op("pad", {cotangent}, {{"high", high}, {"interior", interior}, {"low", low}})};
 }
 
-static Sample slice_sample(Shape shape, Shape start, Shape limit, Shape stride) {
-  return {{SampleInput{Type{DType::F32, shape}}}, {{"limit", limit}, {"start", start}, {"stride", stride}}, {}};
+static Sample slice_sample(Shape shape, const Shape& start, const Shape& limit, const Shape& stride) {
+  return {
+      {SampleInput{Type{DType::F32, std::move(shape)}}}, {{"limit", limit}, {"start", start}, {"stride", stride}}, {}};
 }
 
 extern const OpDef op_slice;

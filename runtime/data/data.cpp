@@ -111,8 +111,8 @@ Status Loader::load_idx(const std::string& pattern, Table& table) {
     if (!shape) return shape.error();
     std::string& slot = shape->size() >= 2 ? images : labels;
     if (!slot.empty())
-      return Error{"two files of " + std::string(shape->size() >= 2 ? "images" : "labels") + " fit `" + pattern +
-                   "`: " + slot + " and " + path};
+      return Error{format("two files of %s fit `%s`: %s and %s", shape->size() >= 2 ? "images" : "labels",
+                          pattern.c_str(), slot.c_str(), path.c_str())};
     slot = path;
   }
   for (size_t input = 0; input < tensors_.size(); ++input) {

@@ -18,8 +18,7 @@ Kernel elementwise(ScalarOp op, DType dtype, int64_t size) {
   for (int i = 0; i < arity; ++i) {
     inputs.push_back(b.in({op == ScalarOp::Select && i == 0 ? DType::Bool : dtype, {size}}));
   }
-  bool is_comparison = op >= ScalarOp::Eq && op <= ScalarOp::Ge;
-  BufferIndex out = b.out({is_comparison ? DType::Bool : dtype, {size}});
+  BufferIndex out = b.out({is_comparison(op) ? DType::Bool : dtype, {size}});
   VariableIndex i = b.variable(size);
   b.loop(i, [&] {
     std::vector<ScalarIndex> operands;

@@ -44,8 +44,7 @@ ScalarIndex KernelBuilder::constant(double value, DType dtype) {
 }
 
 ScalarIndex KernelBuilder::op(ScalarOp op, std::vector<ScalarIndex> operands) {
-  bool is_comparison = op >= ScalarOp::Eq && op <= ScalarOp::Ge;
-  ScalarIndex result = scalar(is_comparison ? DType::Bool : kernel_.scalars[operands.back()]);
+  ScalarIndex result = scalar(is_comparison(op) ? DType::Bool : kernel_.scalars[operands.back()]);
   block_.push_back({Compute{result, op, std::move(operands)}});
   return result;
 }

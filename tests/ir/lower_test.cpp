@@ -29,7 +29,7 @@ class EvaluatingEmitter : public ScalarEmitter {
     }
     DType dtype = x.back().dtype;
     if (op == ScalarOp::Cast) return cast_value(number(x[0]), x[0].dtype, cast_to);
-    if (op >= ScalarOp::Eq && op <= ScalarOp::Ge) return value(compare(op, number(x[0]), number(x[1])), DType::Bool);
+    if (is_comparison(op)) return value(compare(op, number(x[0]), number(x[1])), DType::Bool);
     if (is_float(dtype)) return value(real(op, x), dtype);
     return value(static_cast<double>(integer(op, x, dtype)), dtype);
   }

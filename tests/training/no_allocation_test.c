@@ -1,5 +1,4 @@
-/* A thousand steps of the compiled MNIST model call no allocator: malloc and its relatives are interposed and counted.
- */
+/* A thousand steps of the compiled MNIST model call no allocator: malloc and its like are interposed and counted. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
