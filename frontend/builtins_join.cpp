@@ -16,17 +16,34 @@ static std::vector<Term> parts_of(const BuiltinCall& call) {
   return parts;
 }
 
+// Whether the parts are tensors of one element type and, for labels, of one number of classes.
+static bool are_joinable(Evaluator& e, const BuiltinCall& call, const std::vector<Term>& parts) {
+  const char* name = call.builtin->name;
+  for (const Term& part : parts) {
+    if (part.is_error()) return false;
+    if (!part.is_tensor() || part.weak) {
+      e.session.error(call.span,
+                      fmt::format("`{}` joins tensors, but one of its arguments is {}", name, describe(part)),
+                      fmt::format("{}.C1", name));
+      return false;
+    }
+    if (part.dtype == parts[0].dtype && part.classes == parts[0].classes) continue;
+    if (part.classes == 0 && parts[0].classes == 0) {
+      e.emit.agree(parts[0], part, name, call.span);
+    } else {
+      e.session.error(
+          call.span,
+          fmt::format("`{}` joins `{}` and `{}`, which are not of one type", name, describe(parts[0]), describe(part)),
+          "type.mismatch");
+    }
+    return false;
+  }
+  return true;
+}
+
 static Term run_concat(Evaluator& e, BuiltinCall& call) {
   std::vector<Term> parts = parts_of(call);
-  for (const Term& part : parts) {
-    bool is_joinable = part.is_tensor() && !part.weak && part.classes == 0 && part.dtype != DType::Bool;
-    if (is_joinable && part.dtype == parts[0].dtype) continue;
-    if (is_joinable) e.emit.agree(parts[0], part, "concat", call.span);
-    if (is_joinable) return {};
-    e.session.error(call.span, fmt::format("`concat` joins tensors, but one of its arguments is {}", describe(part)),
-                    "concat.C1");
-    return {};
-  }
+  if (!are_joinable(e, call, parts)) return {};
   auto axes = e.call_axes(call, 1, parts[0], integer_term(-1));
   return axes && axes->size() == 1 ? e.emit.concat(parts, (*axes)[0], call.span) : Term{};
 }
@@ -58,9 +75,9 @@ static Term run_split(Evaluator& e, BuiltinCall& call) {
 
 static Term run_stack(Evaluator& e, BuiltinCall& call) {
   std::vector<Term> parts = parts_of(call);
+  if (!are_joinable(e, call, parts)) return {};
   for (const Term& part : parts) {
-    bool is_fit = part.is_tensor() && !part.weak && part.classes == 0 && part.axes.size() == parts[0].axes.size();
-    if (is_fit) continue;
+    if (part.shape() == parts[0].shape()) continue;
     e.session.error(
         call.span,
         fmt::format("`stack` joins tensors of one shape, but has {} and {}", describe(parts[0]), describe(part)),

@@ -1,6 +1,8 @@
 // Builtins that surround dimensions, turn them round and slide along them: pad, flip, windows; and pairs of sizes.
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "frontend/builtins.h"
 #include "frontend/evaluator.h"
 
@@ -47,6 +49,10 @@ static Term run_pad(Evaluator& e, BuiltinCall& call) {
   if (!axis || !before || !after || !between) return {};
   double value = call.args[5] && call.args[5]->is_literal() ? call.args[5]->number() : 0;
   bool is_sound = !call.args[5] || (call.args[5]->is_literal() && (*between == 0 || value == 0));
+  if (is_sound && !is_float(x.dtype) && x.classes == 0 && value != std::trunc(value)) {
+    e.session.error(call.span, fmt::format("`value` of `pad` is whole where `{}` is padded", describe(x)), "pad.C1");
+    return {};
+  }
   if (is_sound) return e.emit.pad(x, *axis, {*before, *after, *between, value}, call.span);
   e.session.error(call.span, "`value` of `pad` is a constant, and 0 where `between` is given", "pad.C1");
   return {};

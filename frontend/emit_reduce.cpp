@@ -81,7 +81,8 @@ Term Emitter::reduce(ReduceOp op, const Term& x, const std::vector<size_t>& axes
   // Truth values are counted.
   bool counts = x.is_tensor() && x.dtype == DType::Bool && (op == ReduceOp::Sum || op == ReduceOp::Mean);
   Term number = counts ? to_float(x, span) : x;
-  const char* name = op == ReduceOp::Mean ? "mean" : form_of(op).op;
+  std::string_view name = op == ReduceOp::Mean ? "mean" : form_of(op).op;
+  if (name.substr(0, 7) == "reduce_") name = op == ReduceOp::Min ? "min" : "max";
   if (op == ReduceOp::Mean ? !is_float_operand(number, name, span) : !is_arithmetic(number, name, span)) return {};
   if (number.is_literal() || number.weak) {
     session_.error(span, "a tensor is reduced, but this is a number", "reduce.axis");

@@ -144,15 +144,17 @@ Term Emitter::concat(const std::vector<Term>& parts, size_t axis, Span span) {
   axes[axis] = fresh_axis(total, axes[axis].name, span);
   int64_t offset = 0;
   ValueId joined;
+  bool is_bool = parts[0].dtype == DType::Bool;  // padded with zeros and added up as integers
   for (const Term& part : parts) {
     Shape low(axes.size(), 0), high(axes.size(), 0), interior(axes.size(), 0);
     low[axis] = offset;
     high[axis] = total - offset - part.axes[axis].size;
     offset += part.axes[axis].size;
-    ValueId padded = at().op("pad", {part.value}, {{"low", low}, {"high", high}, {"interior", interior}});
+    ValueId numbers = is_bool ? at().cast(part.value, DType::I32) : part.value;
+    ValueId padded = at().op("pad", {numbers}, {{"low", low}, {"high", high}, {"interior", interior}});
     joined = joined.is_valid() ? at().add(joined, padded) : padded;
   }
-  return tensor(joined, axes);
+  return tensor(is_bool ? at().cast(joined, DType::Bool) : joined, axes, parts[0].classes);
 }
 
 // result[.., c] = labels[..] == c

@@ -38,11 +38,13 @@ Term Emitter::pad(const Term& x, size_t axis, const Padding& padding, Span span)
     if (!made.rule.empty()) session_.note_origin(made, x.axes[axis]);
     return {};
   }
-  Term inner = slice(to_float(x, span), axis, begin, end, span);
+  bool is_bool = x.dtype == DType::Bool;
+  Term number = is_bool ? cast(x, DType::I32, span) : x.classes > 0 ? to_float(x, span) : x;
+  Term inner = slice(number, axis, begin, end, span);
   if (inner.is_error()) return {};
   int64_t kept = end - begin, low = std::max<int64_t>(0, padding.before), high = std::max<int64_t>(0, padding.after);
   int64_t size = low + kept + (kept - 1) * padding.between + high;
-  if (size == kept) return inner;
+  if (size == kept) return is_bool ? cast(inner, DType::Bool, span) : inner;
   Shape lows(x.axes.size(), 0), highs = lows, interior = lows;
   lows[axis] = low;
   highs[axis] = high;
@@ -51,10 +53,12 @@ Term Emitter::pad(const Term& x, size_t axis, const Padding& padding, Span span)
   std::vector<Axis> axes = inner.axes;
   axes[axis] = fresh_axis(size, axes[axis].name, span);
   Term result = tensor(value, axes);
-  if (padding.value == 0) return result;
-  Builder& b = at();
-  ValueId mask = b.broadcast(inside(size, low, size - high), result.shape(), {static_cast<int64_t>(axis)});
-  return tensor(b.select(mask, value, b.constant_like(value, padding.value)), axes);
+  if (padding.value != 0) {
+    Builder& b = at();
+    ValueId mask = b.broadcast(inside(size, low, size - high), result.shape(), {static_cast<int64_t>(axis)});
+    result = tensor(b.select(mask, value, b.constant_like(value, padding.value)), axes);
+  }
+  return is_bool ? cast(result, DType::Bool, span) : result;
 }
 
 Term Emitter::flip(const Term& x, size_t axis, Span span) {

@@ -205,7 +205,8 @@ static bool takes_integers(std::string_view op) {
 }
 
 Term Emitter::unary(std::string_view op, const Term& x, Span span) {
-  if (takes_integers(op) ? !is_arithmetic(x, op, span) : !is_float_operand(x, op, span)) return {};
+  std::string_view symbol = op == "neg" ? "-" : op;
+  if (takes_integers(op) ? !is_arithmetic(x, symbol, span) : !is_float_operand(x, symbol, span)) return {};
   if (x.is_literal()) {
     bool stays_integer =
         x.kind == TermKind::Integer && (op == "neg" || op == "abs" || op == "relu" || op == "stop_gradient");
