@@ -265,6 +265,7 @@ static std::vector<Builtin> make_builtins() {
   add_index_builtins(table);
   add_join_builtins(table);
   add_window_builtins(table);
+  add_fill_builtins(table);
   // Of the design, to come: known so that the message says so.
   table.push_back({"load", {{"x", ArgKind::Value, true}}, run_unsupported, "", true, true});
   return table;

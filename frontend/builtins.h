@@ -42,6 +42,10 @@ struct Builtin {
 
 void add_window_builtins(std::vector<Builtin>& table);  // builtins_window.cpp
 
+void add_fill_builtins(std::vector<Builtin>& table);  // builtins_fill.cpp
+// The dimensions that `[B, 16]` of a call such as normal[B, 16](0, 1) asks for; nullopt where one is wrong.
+std::optional<std::vector<Axis>> axes_in_brackets(Evaluator& e, const BuiltinCall& call);
+
 bool is_unsupported(const Builtin& builtin);  // of the design, but still to come
 const Builtin* find_builtin(std::string_view name);
 const std::vector<Builtin>& all_builtins();

@@ -30,16 +30,8 @@ static Term run_random_like(Evaluator& e, BuiltinCall& call) {
 // Uniform in [0, 1): of the sizes in `[..]`, or one for each entry of the parameter at hand.
 static Term draw(Evaluator& e, BuiltinCall& call) {
   if (!call.statics) return e.draw_uniform(call.span);
-  std::vector<Axis> axes;
-  for (const ast::Arg& arg : call.statics->args) {
-    Term size = e.eval_static(*arg.value, call.statics_frame);
-    std::optional<int64_t> number = size.is_error() ? std::nullopt : e.eval_size(*arg.value, call.statics_frame);
-    if (!number) return {};
-    std::string name = arg.value->kind == ast::ExprKind::Name ? arg.value->text : "";
-    axes.push_back(e.emit.fresh_axis(*number, name, arg.value->span));
-    if (size.from_batch && *number % e.emit.batch == 0) axes.back().inner = *number / e.emit.batch;
-  }
-  return draw_each_step(e, call, axes);
+  std::optional<std::vector<Axis>> axes = axes_in_brackets(e, call);
+  return axes ? draw_each_step(e, call, *axes) : Term{};
 }
 
 static Term run_uniform(Evaluator& e, BuiltinCall& call) {

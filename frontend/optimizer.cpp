@@ -2,6 +2,7 @@
 #include "frontend/optimizer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "frontend/print_ast.h"
 
@@ -57,10 +58,13 @@ static const ast::Decl* find_optimizer(Evaluator& e, const Expr& expr) {
     if (e.session.find(known)->kind == ast::DeclKind::Optimizer) names.push_back(known);
   }
   std::string nearest = nearest_name(print_expr(name), names);
-  e.session.error(name.span,
-                  fmt::format("there is no optimizer `{}`{}", print_expr(name),
-                              nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
-                  "name.unknown");
+  Diagnostic& made = e.session.error(name.span,
+                                     fmt::format("there is no optimizer `{}`{}", print_expr(name),
+                                                 nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
+                                     "name.unknown");
+  if (!made.rule.empty())
+    made.help({}, fmt::format("there are {}; `optimizer {}(p, g; lr) {{ .. }}` declares one", fmt::join(names, ", "),
+                              print_expr(name)));
   return nullptr;
 }
 

@@ -11,12 +11,13 @@
 namespace tarn::runtime {
 
 uint64_t file_type_bytes(FileType type) {
-  static const uint64_t kBytes[] = {1, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8};
+  static const uint64_t kBytes[] = {1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 4, 8};
   return kBytes[static_cast<int>(type)];
 }
 
 const char* file_type_name(FileType type) {
-  static const char* const kNames[] = {"bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f32", "f64"};
+  static const char* const kNames[] = {"bool", "u8",  "i8",  "u16", "i16", "u32",
+                                       "i32",  "u64", "i64", "f16", "f32", "f64"};
   return kNames[static_cast<int>(type)];
 }
 
@@ -47,6 +48,15 @@ static Number real_number(double value) {
   return {value, 0, false};
 }
 
+// IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
+static double half(uint16_t bits) {
+  int exponent = bits >> 10 & 31, fraction = bits & 1023;
+  double size = exponent == 31  ? (fraction != 0 ? NAN : INFINITY)
+                : exponent == 0 ? std::ldexp(fraction, -24)
+                                : std::ldexp(1024 + fraction, exponent - 25);
+  return (bits & 0x8000) != 0 ? -size : size;
+}
+
 static Number load_number(const unsigned char* p, FileType type) {
   switch (type) {
     case FileType::Bool:
@@ -69,6 +79,8 @@ static Number load_number(const unsigned char* p, FileType type) {
       uint64_t value = load<uint64_t>(p);
       return value > INT64_MAX ? real_number(static_cast<double>(value)) : whole_number(static_cast<int64_t>(value));
     }
+    case FileType::F16:
+      return real_number(half(load<uint16_t>(p)));
     case FileType::F32:
       return real_number(load<float>(p));
     case FileType::F64:

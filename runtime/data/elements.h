@@ -10,7 +10,7 @@
 namespace tarn::runtime {
 
 // The numeric types of IDX and npy files.
-enum class FileType { Bool, U8, I8, U16, I16, U32, I32, U64, I64, F32, F64 };
+enum class FileType { Bool, U8, I8, U16, I16, U32, I32, U64, I64, F16, F32, F64 };
 
 uint64_t file_type_bytes(FileType type);
 const char* file_type_name(FileType type);

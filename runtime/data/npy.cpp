@@ -37,7 +37,7 @@ static std::string dict_value(const std::string& dict, const std::string& key) {
 
 static bool parse_descr(const std::string& text, FileType* type, bool* swapped) {
   if (text.size() < 5 || text.front() != '\'' || text.back() != '\'') return false;
-  static const char* const kCodes[] = {"b1", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"};
+  static const char* const kCodes[] = {"b1", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"};
   std::string code = text.substr(2, text.size() - 3);
   *swapped = text[1] == '>';
   for (size_t i = 0; i < std::size(kCodes); ++i) {

@@ -69,7 +69,29 @@ static auto adam(double lr, double b1, double b2, double eps, double decay) {
   };
 }
 
+static auto rmsprop(double lr, double alpha, double eps, double momentum) {
+  return [=](State& s, const std::vector<double>& g, int) {
+    for (size_t i = 0; i < g.size(); ++i) {
+      s.v[i] = alpha * s.v[i] + (1 - alpha) * g[i] * g[i];
+      s.m[i] = momentum * s.m[i] + g[i] / (std::sqrt(s.v[i]) + eps);
+      s.p[i] -= lr * s.m[i];
+    }
+  };
+}
+
+static auto adagrad(double lr, double eps) {
+  return [=](State& s, const std::vector<double>& g, int) {
+    for (size_t i = 0; i < g.size(); ++i) {
+      s.v[i] += g[i] * g[i];
+      s.p[i] -= lr * g[i] / (std::sqrt(s.v[i]) + eps);
+    }
+  };
+}
+
 TEST_CASE("optimizers over 200 steps") {
+  check_optimizer("rmsprop(0.01)", rmsprop(0.01, 0.99, 1e-8, 0));
+  check_optimizer("rmsprop(0.01, alpha = 0.9, eps = 1e-4, momentum = 0.8)", rmsprop(0.01, 0.9, 1e-4, 0.8));
+  check_optimizer("adagrad(0.1)", adagrad(0.1, 1e-10));
   check_optimizer("sgd(lr = 0.01)", sgd(0.01, 0, false, 0));
   check_optimizer("sgd(0.01, momentum = 0.9)", sgd(0.01, 0.9, false, 0));
   check_optimizer("sgd(0.01, momentum = warm)", sgd(0.01, 0.9, false, 0));

@@ -37,6 +37,21 @@ TEST_CASE("npy arrays in each dtype") {
   CHECK(*reinterpret_cast<int32_t*>(big->bytes.data()) == 258);
 }
 
+TEST_CASE("half precision") {
+  Scratch scratch;
+  std::string halves = raw<uint16_t>({0x3c00, 0xc000, 0x3555, 0x0001, 0x7bff, 0x8000, 0x7c00, 0x7e00});
+  Result<Array> array = read_npy(scratch.write("f", npy_bytes("<f2", "(8,)", halves)));
+  REQUIRE(array);
+  Result<Bytes> bytes = convert_elements(std::move(array->bytes), array->type, TARN_F32, 0, 1, "f");
+  REQUIRE(bytes);
+  float values[8];
+  memcpy(values, bytes->data(), sizeof values);
+  const float wanted[] = {1, -2, 0x1.554p-2f, 0x1p-24f, 65504, -0.0f};
+  for (int i = 0; i < 6; ++i) CHECK(values[i] == wanted[i]);
+  CHECK(values[6] > 65504);
+  CHECK(values[7] != values[7]);
+}
+
 TEST_CASE("every truncation of an npy file is an error") {
   Scratch scratch;
   std::string bytes = npy_bytes("<f4", "(2, 1)", raw<float>({1, 2}));
