@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "frontend/builtins.h"
+#include "frontend/foreign_names.h"
 
 namespace tarn {
 
@@ -84,11 +85,7 @@ class NameChecker {
     for (size_t i = global_count_; i < names_.size(); ++i) {
       if (names_[i] == expr.text) return;
     }
-    std::string nearest = nearest_name(expr.text, names_);
-    session_.error(expr.span,
-                   fmt::format("there is no `{}` here{}", expr.text,
-                               nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
-                   "name.unknown");
+    session_.error(expr.span, no_such_name(expr.text, names_), "name.unknown");
   }
 
   Session& session_;

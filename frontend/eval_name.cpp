@@ -6,6 +6,7 @@
 #include "frontend/data.h"
 #include "frontend/data_format.h"
 #include "frontend/evaluator.h"
+#include "frontend/foreign_names.h"
 
 namespace tarn {
 
@@ -129,9 +130,7 @@ Term Evaluator::unknown_name(const std::string& name, Span span, const FramePtr&
     candidates.insert(candidates.end(), sources.begin(), sources.end());
     candidates.emplace_back("cols");
   }
-  std::string nearest = nearest_name(name, candidates);
-  std::string hint = nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest);
-  session.error(span, fmt::format("there is no `{}` here{}", name, hint), "name.unknown");
+  session.error(span, no_such_name(name, candidates), "name.unknown");
   return {};
 }
 

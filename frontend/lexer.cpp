@@ -203,11 +203,13 @@ class Lexer {
     bool is_printable = static_cast<unsigned char>(stray[0]) >= 0x20;
     std::string shown =
         is_printable ? fmt::format("`{}`", stray) : fmt::format("byte 0x{:02x}", static_cast<unsigned char>(stray[0]));
-    sink_.error(
-        {file_, begin, static_cast<uint32_t>(position_)},
-        fmt::format("unexpected {}{}", shown,
-                    shown == "`.`" ? "; numbers begin with a digit, and functions are called f(x) or x |> f" : ""),
-        "syntax");
+    const char* cure = "";
+    if (stray == ".") cure = "; numbers begin with a digit, and functions are called f(x) or x |> f";
+    if (stray == "#") cure = "; a comment begins with //";
+    if (stray == "'") cure = "; a text stands in \"..\"";
+    if (stray == "?") cure = "; select(condition, a, b) chooses";
+    sink_.error({file_, begin, static_cast<uint32_t>(position_)}, fmt::format("unexpected {}{}", shown, cure),
+                "syntax");
   }
 
   std::string_view text_;

@@ -109,7 +109,9 @@ void Parser::end_statement(bool failed) {
                                                TokenKind::At};
     bool is_operator = std::find(std::begin(kOperators), std::end(kOperators), peek().kind) != std::end(kOperators);
     fail(peek().span, fmt::format("expected `;` or a new line after the statement, found {}{}", describe(peek().kind),
-                                  is_operator ? "; `|>` binds loosest: write `(x |> f) + y`" : ""));
+                                  is_operator            ? "; `|>` binds loosest: write `(x |> f) + y`"
+                                  : at(TokenKind::Equal) ? "; a value gets its name by `let name = value`"
+                                                         : ""));
   }
   if (failed_) skip_statement();
   while (accept(TokenKind::Semicolon)) {}

@@ -182,6 +182,14 @@ std::string nearest_name(std::string_view word, const std::vector<std::string>& 
       best = candidate;
     }
   }
+  if (!best.empty()) return best;
+  // `he` for `he_normal`, `padding` for `pad`.
+  constexpr size_t kTelling = 3;  // letters
+  for (const std::string& candidate : candidates) {
+    bool is_first_word = candidate.size() > word.size() + 1 && candidate.rfind(std::string(word) + "_", 0) == 0;
+    bool is_short_for = candidate.size() >= kTelling && word.substr(0, candidate.size()) == candidate;
+    if ((is_first_word || is_short_for) && (best.empty() || candidate.size() < best.size())) best = candidate;
+  }
   return best;
 }
 
