@@ -261,77 +261,85 @@ llvm::Value* KernelEmitter::index_value(const IndexExpression::Term& term, const
   return term.coefficient == 1 ? value : builder_.CreateMul(value, i64(term.coefficient));
 }
 
+KernelEmitter::Position KernelEmitter::guarded_position(const IndexExpression& index, const Point& point, int lanes) {
+  int vector = vector_dimension();
+  Position made{i64(index.offset)};
+  for (const IndexExpression::Term& term : index.terms) {
+    made.value = builder_.CreateAdd(made.value, index_value(term, point));
+    if (vector >= 0 && term.variable == dimensions_[static_cast<size_t>(vector)].variable) made.step = term.coefficient;
+  }
+  for (const IndexExpression::Loaded& loaded : index.loaded) {
+    if (varies_over_lanes(loaded.scalar)) {
+      made.is_scattered = true;
+    } else {
+      made.value = builder_.CreateAdd(made.value, loaded_offset(loaded, point));
+    }
+  }
+  if (made.is_uniform()) return made;
+  made.value = builder_.CreateAdd(as_vector(made.value, lanes), lane_offsets(made.step, lanes));
+  for (const IndexExpression::Loaded& loaded : index.loaded) {
+    if (varies_over_lanes(loaded.scalar)) made.value = builder_.CreateAdd(made.value, loaded_offset(loaded, point));
+  }
+  return made;
+}
+
+KernelEmitter::GuardedPlace KernelEmitter::guarded_place(const Access& access, const Point& point, int lanes) {
+  auto& b = builder_;
+  const Shape& shape = kernel_.buffers[access.buffer].type.shape;
+  Shape strides = row_major_strides(shape);
+  GuardedPlace made{b.getTrue(), i64(0)};
+  for (size_t d = 0; d < access.indices.size(); ++d) {
+    int64_t divisor = access.indices[d].divisor;
+    Position position = guarded_position(access.indices[d], point, lanes);
+    made.is_scattered |= position.is_scattered;
+    auto constant = [&](int64_t value) { return llvm::ConstantInt::getSigned(position.value->getType(), value); };
+    Value*& condition = position.is_uniform() ? made.valid : made.valid_lanes;
+    auto require = [&](Value* holds) { condition = condition ? b.CreateAnd(condition, holds) : holds; };
+    if (divisor != 1) {
+      require(b.CreateICmpEQ(b.CreateSRem(position.value, constant(divisor)), constant(0)));
+      position.value = b.CreateSDiv(position.value, constant(divisor));
+      made.is_scattered |= !position.is_uniform();
+    }
+    require(b.CreateICmpULT(position.value, constant(shape[d])));
+    Value* part = b.CreateMul(position.value, constant(strides[d]));
+    if (position.is_uniform()) {
+      made.offset = b.CreateAdd(made.offset, part);
+    } else {
+      made.lane_offset = made.lane_offset ? b.CreateAdd(made.lane_offset, part) : part;
+      made.lane_stride += position.step * strides[d];
+    }
+  }
+  return made;
+}
+
 // Zero where an index leaves its dimension or is not divisible.
 llvm::Value* KernelEmitter::load_guarded(const Load& load, const Point& point) {
   auto& b = builder_;
   const Access& access = load.access;
-  const Type& type = kernel_.buffers[access.buffer].type;
-  Shape strides = row_major_strides(type.shape);
+  DType dtype = kernel_.buffers[access.buffer].type.dtype;
   int vector = vector_dimension();
   int lanes = vector < 0 ? 1 : dimensions_[static_cast<size_t>(vector)].lanes;
-  Value *valid = b.getTrue(), *valid_lanes = nullptr;
-  Value *offset = i64(0), *lane_offset = nullptr;  // in elements; lane_offset is a vector
-  int64_t lane_stride = 0;                         // where no lane is divided
-  bool is_divided = false;
-  for (size_t d = 0; d < access.indices.size(); ++d) {
-    const IndexExpression& index = access.indices[d];
-    Value* position = i64(index.offset);
-    int64_t step = 0;  // of the position, from lane to lane
-    for (const IndexExpression::Term& term : index.terms) {
-      position = b.CreateAdd(position, index_value(term, point));
-      if (vector >= 0 && term.variable == dimensions_[static_cast<size_t>(vector)].variable) step = term.coefficient;
-    }
-    bool is_scattered = false;  // an index that differs from lane to lane in no regular way
-    for (const IndexExpression::Loaded& loaded : index.loaded) {
-      if (varies_over_lanes(loaded.scalar)) {
-        is_scattered = true;
-      } else {
-        position = b.CreateAdd(position, loaded_offset(loaded, point));
-      }
-    }
-    if (step != 0 || is_scattered) position = b.CreateAdd(as_vector(position, lanes), lane_offsets(step, lanes));
-    for (const IndexExpression::Loaded& loaded : index.loaded) {
-      if (varies_over_lanes(loaded.scalar)) position = b.CreateAdd(position, loaded_offset(loaded, point));
-    }
-    bool is_uniform = step == 0 && !is_scattered;
-    is_divided |= is_scattered;
-    auto constant = [&](int64_t value) { return llvm::ConstantInt::getSigned(position->getType(), value); };
-    Value*& condition = is_uniform ? valid : valid_lanes;
-    auto require = [&](Value* holds) { condition = condition ? b.CreateAnd(condition, holds) : holds; };
-    if (index.divisor != 1) {
-      require(b.CreateICmpEQ(b.CreateSRem(position, constant(index.divisor)), constant(0)));
-      position = b.CreateSDiv(position, constant(index.divisor));
-      is_divided |= !is_uniform;
-    }
-    require(b.CreateICmpULT(position, constant(type.shape[d])));
-    Value* part = b.CreateMul(position, constant(strides[d]));
-    if (is_uniform) {
-      offset = b.CreateAdd(offset, part);
-    } else {
-      lane_offset = lane_offset ? b.CreateAdd(lane_offset, part) : part;
-      lane_stride += step * strides[d];
-    }
-  }
+  GuardedPlace from = guarded_place(access, point, lanes);
   Value* base = b.CreateGEP(b.getInt8Ty(), moved_arena(access.buffer), i64(known_offset(access.buffer)));
-  llvm::Align align(static_cast<uint64_t>(dtype_bytes(type.dtype)));
-  if (!lane_offset) {
-    llvm::Type* element = code_.memory_type(type.dtype, 1);
-    Value* place = b.CreateGEP(element, base, b.CreateSelect(valid, offset, i64(0)));
+  llvm::Align align(static_cast<uint64_t>(dtype_bytes(dtype)));
+  if (!from.lane_offset) {
+    llvm::Type* element = code_.memory_type(dtype, 1);
+    Value* place = b.CreateGEP(element, base, b.CreateSelect(from.valid, from.offset, i64(0)));
     Value* value = tag(b.CreateAlignedLoad(element, place, align), access);
-    return code_.from_memory(b.CreateSelect(valid, value, llvm::Constant::getNullValue(element)), type.dtype);
+    return code_.from_memory(b.CreateSelect(from.valid, value, llvm::Constant::getNullValue(element)), dtype);
   }
-  Value* mask = b.CreateAnd(valid_lanes, as_vector(valid, lanes));
+  Value* mask = b.CreateAnd(from.valid_lanes, as_vector(from.valid, lanes));
   if (Value* active = active_mask(point, vector)) mask = b.CreateAnd(mask, active);
-  if (is_divided || lane_stride != 1) {
-    Value* offsets = b.CreateAdd(lane_offset, as_vector(offset, lanes));
-    return code_.from_memory(gather(base, offsets, mask, type.dtype, lanes, access), type.dtype);
+  if (from.is_scattered || from.lane_stride != 1) {
+    Value* offsets = b.CreateAdd(from.lane_offset, as_vector(from.offset, lanes));
+    return code_.from_memory(gather(base, offsets, mask, dtype, lanes, access), dtype);
   }
-  llvm::Type* element = code_.memory_type(type.dtype, 1);
-  Value* first = b.CreateAdd(offset, b.CreateExtractElement(lane_offset, uint64_t{0}));
-  llvm::Type* wide = code_.memory_type(type.dtype, lanes);
+  llvm::Type* element = code_.memory_type(dtype, 1);
+  Value* first = b.CreateAdd(from.offset, b.CreateExtractElement(from.lane_offset, uint64_t{0}));
+  llvm::Type* wide = code_.memory_type(dtype, lanes);
   Value* place = b.CreateGEP(element, base, first);
   Value* value = tag(b.CreateMaskedLoad(wide, place, align, mask, llvm::Constant::getNullValue(wide)), access);
-  return code_.from_memory(value, type.dtype);
+  return code_.from_memory(value, dtype);
 }
 
 }  // namespace tarn

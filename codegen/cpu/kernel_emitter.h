@@ -178,6 +178,22 @@ class KernelEmitter {
   Address simple_address(const Access& access, const FlatAddress& flat, const Point& point);
   // Fills `point` and all other rows of a block of lanes by lanes elements; null where the block is not whole.
   Value* load_transposed(const Load& load, const FlatAddress& flat, const Point& point);
+  // A position along one dimension of a buffer: a vector where it differs from lane to lane.
+  struct Position {
+    Value* value;
+    int64_t step = 0;           // from lane to lane
+    bool is_scattered = false;  // lanes differ in no regular way
+    bool is_uniform() const { return step == 0 && !is_scattered; }
+  };
+  Position guarded_position(const IndexExpression& index, const Point& point, int lanes);
+  // Where a guarded load reads, in elements, and whether it may: what all lanes share, and vectors of what they do not.
+  struct GuardedPlace {
+    Value *valid, *offset;
+    Value *valid_lanes = nullptr, *lane_offset = nullptr;
+    int64_t lane_stride = 0;  // unless is_scattered
+    bool is_scattered = false;
+  };
+  GuardedPlace guarded_place(const Access& access, const Point& point, int lanes);
   Value* load_guarded(const Load& load, const Point& point);
   Value* gather(Value* pointer, Value* offsets, Value* mask, DType dtype, int lanes, const Access& access);
   Value* lane_offsets(int64_t stride, int lanes);
