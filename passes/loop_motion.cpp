@@ -12,6 +12,7 @@
 #include "ir/scan.h"
 #include "passes/batched_op.h"
 #include "passes/part_products.h"
+#include "passes/stacked_output.h"
 
 namespace tarn {
 
@@ -172,14 +173,17 @@ class LoopMotion {
 
   const Op& op_of(ValueId value) const { return body_.ops[static_cast<size_t>(defining_[value.index])]; }
 
+  // What the scan passes as that argument of the body.
+  ValueId operand_of(ValueId argument) const {
+    auto is_it = [&](const Argument& arg) { return arg.value == argument; };
+    auto place = std::find_if(body_.args.begin(), body_.args.end(), is_it) - body_.args.begin();
+    return scan_.operands[static_cast<size_t>(place)];
+  }
+
   // The invariant in the outer function.
   ValueId outside(ValueId value) {
     if (auto found = outside_.find(value); found != outside_.end()) return found->second;
-    if (defining_[value.index] < 0) {
-      auto is_it = [&](const Argument& arg) { return arg.value == value; };
-      auto place = std::find_if(body_.args.begin(), body_.args.end(), is_it) - body_.args.begin();
-      return outside_[value] = scan_.operands[static_cast<size_t>(place)];
-    }
+    if (defining_[value.index] < 0) return outside_[value] = operand_of(value);
     const Op& op = op_of(value);
     std::vector<ValueId> operands;
     for (ValueId operand : op.operands) operands.push_back(outside(operand));
@@ -191,11 +195,7 @@ class LoopMotion {
   // The value of all iterations in the outer function.
   ValueId stack_of(ValueId value) {
     if (auto found = stacks_.find(value); found != stacks_.end()) return found->second;
-    if (defining_[value.index] < 0) {
-      auto is_it = [&](const Argument& arg) { return arg.value == value; };
-      auto place = std::find_if(body_.args.begin(), body_.args.end(), is_it) - body_.args.begin();
-      return stacks_[value] = scan_.operands[static_cast<size_t>(place)];
-    }
+    if (defining_[value.index] < 0) return stacks_[value] = operand_of(value);
     const Op& op = op_of(value);
     std::vector<BatchedOperand> operands;
     for (ValueId operand : op.operands) {
@@ -214,14 +214,7 @@ class LoopMotion {
   // Makes the value one of the loop's outputs, unless its stack is known.
   void add_output(ValueId value) {
     if (defining_[value.index] < 0 && kind_[value.index] == Kind::Sliced) return;
-    for (size_t r = parts_.carries; r < body_.results.size(); ++r) {
-      if (body_.results[r].value == value) return;
-    }
-    std::string name = body_.name_of(value);
-    auto is_taken = [&](const FuncResult& result) { return result.name == name; };
-    while (std::any_of(body_.results.begin(), body_.results.end(), is_taken)) name += ".saved";
-    body_.results.push_back({value, name});
-    scan_.results.push_back(b_.func().add_value(stacked_type(body_.type(value), parts_.length), name));
+    stacked_output(b_.func(), scan_, body_, value);
   }
 
   Builder& b_;

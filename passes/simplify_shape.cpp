@@ -45,7 +45,7 @@ static Simpler simplify_view(Match& m) {
   // slice all of x = x, pad x by nothing = x
   bool is_forward = true;
   if (m.is("slice")) {
-    const std::vector<int64_t> stride = m.ints("stride");
+    const std::vector<int64_t>& stride = m.ints("stride");
     is_forward = std::all_of(stride.begin(), stride.end(), [](int64_t s) { return s > 0; });
   }
   if ((m.is("slice") || m.is("pad")) && m.type_of(0) == m.type && is_forward) return m.x[0];
