@@ -19,6 +19,15 @@ std::vector<Sample> number_samples(int arity, double lo, double hi, const std::v
   return samples;
 }
 
+std::vector<Sample> comparison_samples() {
+  std::vector<Sample> samples;
+  for (const Shape& shape : {Shape{3, 5}, Shape{}, Shape{0, 4}}) {
+    samples.push_back({std::vector<SampleInput>(2, SampleInput{Type{DType::F32, shape}}), {}, {}});
+  }
+  samples.push_back({std::vector<SampleInput>(2, SampleInput{Type{DType::I32, {33}}, 0, 3}), {}, {}});
+  return samples;
+}
+
 std::vector<Sample> reduce_samples(double lo, double hi, bool with_empty) {
   auto sample = [&](Shape shape, std::vector<int64_t> axes) {
     return Sample{{SampleInput{Type{DType::F32, std::move(shape)}, lo, hi}}, {{"axes", std::move(axes)}}, {}};

@@ -21,6 +21,8 @@ std::vector<Sample> elementwise_samples(int arity, double lo = -2, double hi = 2
                                         DType dtype = DType::F32);
 // The same followed by one sample of i32.
 std::vector<Sample> number_samples(int arity, double lo = -2, double hi = 2, const std::vector<double>& avoid = {});
+// Two floats, then integers of 0 to 3, which are often equal.
+std::vector<Sample> comparison_samples();
 // Reductions over all, none, first, last, middle and size-1 dimensions; `with_empty` adds reductions of nothing.
 std::vector<Sample> reduce_samples(double lo, double hi, bool with_empty);
 

@@ -19,10 +19,7 @@ const OpDef op_le{
                         .lower = lower_as<ScalarOp::Le>},
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kNoGradientCheck},
-    .samples = {{.inputs = {{{DType::F32, {3, 5}}}, {{DType::F32, {3, 5}}}}},
-                {.inputs = {{{DType::F32, {}}}, {{DType::F32, {}}}}},
-                {.inputs = {{{DType::F32, {0, 4}}}, {{DType::F32, {0, 4}}}}},
-                {.inputs = {{{DType::I32, {33}}, 0, 3}, {{DType::I32, {33}}, 0, 3}}}},
+    .samples = comparison_samples(),
 };
 
 }  // namespace tarn
