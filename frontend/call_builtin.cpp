@@ -5,6 +5,39 @@
 
 namespace tarn {
 
+// The number of the parameter that the argument is for; that of no parameter where there is none.  `position`: of the
+// next argument without a name.
+static size_t place_of(const ast::Arg& arg, const Builtin& builtin, size_t& position) {
+  size_t place = builtin.params.size();
+  if (!arg.name.text.empty()) {
+    for (size_t i = 0; i < builtin.params.size(); ++i) {
+      if (builtin.params[i].name == arg.name.text) place = i;
+    }
+  } else if (position < builtin.params.size()) {
+    // Options such as `over` and `axis` of variadic functions are given by name only.
+    bool is_option = builtin.is_variadic && builtin.params[position].is_optional;
+    if (!is_option) place = position++;
+  }
+  return place;
+}
+
+static void report_no_place(Session& session, const ast::Arg& arg, const Builtin& builtin) {
+  std::vector<std::string> names;
+  for (const BuiltinParam& param : builtin.params) names.push_back(param.name);
+  if (arg.name.text.empty()) {
+    session.error(
+        arg.value->span,
+        fmt::format("`{}` takes at most {} argument{}", builtin.name, names.size(), names.size() == 1 ? "" : "s"),
+        "call.args");
+    return;
+  }
+  std::string nearest = nearest_name(arg.name.text, names);
+  session.error(arg.name.span,
+                fmt::format("`{}` has no argument `{}`{}", builtin.name, arg.name.text,
+                            nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
+                "call.args");
+}
+
 Term Evaluator::apply_builtin(const Call& call) {
   const Builtin& builtin = *call.callee.builtin;
   BuiltinCall made;
@@ -28,15 +61,7 @@ Term Evaluator::apply_builtin(const Call& call) {
     made.args[position++] = *call.piped;
   }
   for (const ast::Arg& arg : call.written()) {
-    size_t place = builtin.params.size();
-    for (size_t i = 0; i < builtin.params.size() && !arg.name.text.empty(); ++i) {
-      if (builtin.params[i].name == arg.name.text) place = i;
-    }
-    // Options such as `over` and `axis` of variadic functions are given by name only.
-    if (arg.name.text.empty() && position < builtin.params.size()) {
-      bool is_option = builtin.is_variadic && builtin.params[position].is_optional;
-      if (!is_option) place = position++;
-    }
+    size_t place = place_of(arg, builtin, position);
     if (place < builtin.params.size()) {
       const BuiltinParam& param = builtin.params[place];
       Term value = param.kind == ArgKind::Axes     ? eval_axes(*arg.value, call.frame)
@@ -52,16 +77,7 @@ Term Evaluator::apply_builtin(const Call& call) {
       made.rest.push_back(eval(*arg.value, call.frame));
       is_sound = is_sound && !made.rest.back().is_error();
     } else {
-      std::vector<std::string> names;
-      for (const BuiltinParam& param : builtin.params) names.push_back(param.name);
-      std::string nearest = arg.name.text.empty() ? "" : nearest_name(arg.name.text, names);
-      session.error(arg.name.text.empty() ? arg.value->span : arg.name.span,
-                    arg.name.text.empty()
-                        ? fmt::format("`{}` takes at most {} argument{}", builtin.name, names.size(),
-                                      names.size() == 1 ? "" : "s")
-                        : fmt::format("`{}` has no argument `{}`{}", builtin.name, arg.name.text,
-                                      nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
-                    "call.args");
+      report_no_place(session, arg, builtin);
       is_sound = false;
     }
   }
