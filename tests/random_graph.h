@@ -41,4 +41,7 @@ std::vector<Tensor> random_args(const Func& func, uint64_t seed);
 bool add_loss_and_gradients(Func& func, uint64_t seed);
 bool is_differentiated(const Func& func, const Argument& arg);
 
+// The largest |a - b| / max(1, |a|) over results of the same types; infinite where one is and the other is not.
+double distance(const std::vector<Tensor>& a, const std::vector<Tensor>& b);
+
 }  // namespace tarn

@@ -6,115 +6,12 @@
 #include <limits>
 
 #include "ir/base/check.h"
+#include "ir/interpret.h"
+#include "tests/scalar_reference.h"
 
 namespace tarn {
 
 static constexpr double kPoison = std::numeric_limits<double>::quiet_NaN();
-
-static double wrap_i32(double value) {
-  return static_cast<double>(static_cast<int32_t>(static_cast<int64_t>(value)));
-}
-static uint32_t bits_of(double value) {
-  return static_cast<uint32_t>(static_cast<int64_t>(value));
-}
-static double signed_bits(uint32_t value) {
-  return static_cast<double>(static_cast<int32_t>(value));
-}
-
-static double cast_to(double value, DType dtype) {
-  switch (dtype) {
-    case DType::Bool:
-      return value != 0;
-    case DType::U8:
-      return static_cast<double>(static_cast<uint8_t>(static_cast<int64_t>(value)));
-    case DType::I32:
-      return wrap_i32(std::trunc(value));
-    case DType::I64:
-      return std::trunc(value);
-    default:
-      return value;
-  }
-}
-
-static double apply(ScalarOp op, const std::vector<double>& x, DType operand, DType result) {
-  bool is_int = operand == DType::I32;
-  auto wrapped = [&](double value) { return is_int ? wrap_i32(value) : value; };
-  switch (op) {
-    case ScalarOp::Add:
-      return wrapped(x[0] + x[1]);
-    case ScalarOp::Sub:
-      return wrapped(x[0] - x[1]);
-    case ScalarOp::Mul:
-      return is_int ? signed_bits(bits_of(x[0]) * bits_of(x[1])) : x[0] * x[1];
-    case ScalarOp::Div:
-      return is_float(operand) ? x[0] / x[1] : std::trunc(x[0] / x[1]);
-    case ScalarOp::Neg:
-      return -x[0];
-    case ScalarOp::Abs:
-      return std::abs(x[0]);
-    case ScalarOp::Min:
-      return std::isnan(x[0]) || std::isnan(x[1]) ? kPoison : std::min(x[0], x[1]);
-    case ScalarOp::Max:
-      return std::isnan(x[0]) || std::isnan(x[1]) ? kPoison : std::max(x[0], x[1]);
-    case ScalarOp::Fma:
-      return x[0] * x[1] + x[2];
-    case ScalarOp::Sqrt:
-      return std::sqrt(x[0]);
-    case ScalarOp::Exp:
-      return std::exp(x[0]);
-    case ScalarOp::Log:
-      return std::log(x[0]);
-    case ScalarOp::Log1p:
-      return std::log1p(x[0]);
-    case ScalarOp::Tanh:
-      return std::tanh(x[0]);
-    case ScalarOp::Erf:
-      return std::erf(x[0]);
-    case ScalarOp::Sin:
-      return std::sin(x[0]);
-    case ScalarOp::Cos:
-      return std::cos(x[0]);
-    case ScalarOp::Pow:
-      return std::pow(x[0], x[1]);
-    case ScalarOp::Floor:
-      return std::floor(x[0]);
-    case ScalarOp::Round:
-      return std::nearbyint(x[0]);
-    case ScalarOp::Eq:
-      return x[0] == x[1];
-    case ScalarOp::Ne:
-      return x[0] != x[1];
-    case ScalarOp::Lt:
-      return x[0] < x[1];
-    case ScalarOp::Le:
-      return x[0] <= x[1];
-    case ScalarOp::Gt:
-      return x[0] > x[1];
-    case ScalarOp::Ge:
-      return x[0] >= x[1];
-    case ScalarOp::And:
-      return signed_bits(bits_of(x[0]) & bits_of(x[1]));
-    case ScalarOp::Or:
-      return signed_bits(bits_of(x[0]) | bits_of(x[1]));
-    case ScalarOp::Xor:
-      return signed_bits(bits_of(x[0]) ^ bits_of(x[1]));
-    case ScalarOp::Not:
-      return operand == DType::Bool ? x[0] == 0 : signed_bits(~bits_of(x[0]));
-    case ScalarOp::ShiftRight:
-      if (operand == DType::I64)
-        return static_cast<double>(static_cast<uint64_t>(static_cast<int64_t>(x[0])) >> bits_of(x[1]));
-      return signed_bits(bits_of(x[0]) >> bits_of(x[1]));
-    case ScalarOp::MulHigh: {
-      uint64_t product = static_cast<uint64_t>(bits_of(x[0])) * bits_of(x[1]);
-      return signed_bits(static_cast<uint32_t>(product >> 32));
-    }
-    case ScalarOp::Select:
-      return x[0] != 0 ? x[1] : x[2];
-    case ScalarOp::Cast:
-      return cast_to(x[0], result);
-  }
-  return kPoison;
-}
 
 // One run of one kernel.
 class KernelRun {
@@ -159,14 +56,14 @@ class KernelRun {
     return base + static_cast<uint64_t>(element * dtype_bytes(buffer.type.dtype));
   }
 
-  void run(const Constant& node) { scalars_[node.result] = cast_to(node.value, kernel_.scalars[node.result]); }
+  void run(const Constant& node) { scalars_[node.result] = to_dtype(node.value, kernel_.scalars[node.result]); }
   void run(const ReadIndex& node) { scalars_[node.result] = static_cast<double>(index_[node.variable]); }
 
   void run(const Compute& node) {
     std::vector<double> operands;
     for (ScalarIndex operand : node.operands) operands.push_back(scalars_[operand]);
     scalars_[node.result] =
-        apply(node.op, operands, kernel_.scalars[node.operands.back()], kernel_.scalars[node.result]);
+        scalar_result(node.op, operands, kernel_.scalars[node.operands.back()], kernel_.scalars[node.result]);
   }
 
   void run(const Load& node) {

@@ -1,10 +1,13 @@
 // Runs kernels by plain loops.
 #include "tests/codegen_cpu/kernel_reference.h"
 
-#include <cfloat>
+#include <array>
 #include <cmath>
 #include <cstring>
-#include <limits>
+#include <span>
+
+#include "ir/interpret.h"
+#include "tests/scalar_reference.h"
 
 namespace tarn::testing {
 
@@ -20,29 +23,6 @@ T get(const Bytes& bytes, int64_t element) {
 template <typename T>
 void put(Bytes& bytes, int64_t element, T value) {
   std::memcpy(bytes.data() + static_cast<size_t>(element) * sizeof(T), &value, sizeof(T));
-}
-
-// A value of `dtype`; every integer of up to 53 bits is exact in a double, i64 included here.
-double wrap(double value, DType dtype) {
-  switch (dtype) {
-    case DType::Bool:
-      return value != 0 ? 1 : 0;
-    case DType::U8:
-      return static_cast<double>(static_cast<uint8_t>(static_cast<int64_t>(value)));
-    case DType::I32:
-      return static_cast<double>(static_cast<int32_t>(static_cast<int64_t>(value)));
-    case DType::I64:
-      return static_cast<double>(static_cast<int64_t>(value));
-    default:
-      return value;
-  }
-}
-
-double truncate(double value, DType dtype) {
-  if (std::isnan(value)) return 0;
-  double low = dtype == DType::I64 ? -9.2e18 : std::numeric_limits<int32_t>::min();
-  double high = dtype == DType::I64 ? 9.2e18 : std::numeric_limits<int32_t>::max();
-  return wrap(std::trunc(std::min(std::max(value, low), high)), dtype);
 }
 
 class Reference {
@@ -124,7 +104,7 @@ class Reference {
           break;
       }
     });
-    scalars_[node.result] = node.kind == ReduceKind::ArgMax ? first : wrap(sum, kernel_.scalars[node.result]);
+    scalars_[node.result] = node.kind == ReduceKind::ArgMax ? first : to_dtype(sum, kernel_.scalars[node.result]);
   }
 
   static double identity(ReduceKind kind, DType dtype) {
@@ -157,88 +137,10 @@ class Reference {
   }
 
   void run(const Compute& node) {
-    double a = scalars_[node.operands[0]];
-    double b = node.operands.size() > 1 ? scalars_[node.operands[1]] : 0;
-    double c = node.operands.size() > 2 ? scalars_[node.operands[2]] : 0;
-    DType from = kernel_.scalars[node.operands[0]];
-    scalars_[node.result] =
-        wrap(apply(node.op, a, b, c, from, kernel_.scalars[node.result]), kernel_.scalars[node.result]);
-  }
-
-  static double apply(ScalarOp op, double a, double b, double c, DType from, DType to) {
-    auto bits = [](double value) { return static_cast<uint32_t>(static_cast<int64_t>(value)); };
-    auto number = [](double value) { return static_cast<int64_t>(value); };
-    switch (op) {
-      case ScalarOp::Add:
-        return a + b;
-      case ScalarOp::Sub:
-        return a - b;
-      case ScalarOp::Mul:
-        return a * b;
-      case ScalarOp::Div:
-        return is_float(from) ? a / b : b == 0 ? 0 : static_cast<double>(number(a) / number(b));
-      case ScalarOp::Neg:
-        return -a;
-      case ScalarOp::Abs:
-        return std::fabs(a);
-      case ScalarOp::Min:
-        return std::isnan(a) || std::isnan(b) ? NAN : std::min(a, b);
-      case ScalarOp::Max:
-        return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b);
-      case ScalarOp::Fma:
-        return std::fma(a, b, c);
-      case ScalarOp::Sqrt:
-        return std::sqrt(a);
-      case ScalarOp::Exp:
-        return std::exp(a);
-      case ScalarOp::Log:
-        return std::log(a);
-      case ScalarOp::Log1p:
-        return std::log1p(a);
-      case ScalarOp::Tanh:
-        return std::tanh(a);
-      case ScalarOp::Erf:
-        return std::erf(a);
-      case ScalarOp::Sin:
-        return std::sin(a);
-      case ScalarOp::Cos:
-        return std::cos(a);
-      case ScalarOp::Pow:
-        return std::pow(a, b);
-      case ScalarOp::Floor:
-        return std::floor(a);
-      case ScalarOp::Round:
-        return std::nearbyint(a);
-      case ScalarOp::Eq:
-        return a == b;
-      case ScalarOp::Ne:
-        return a != b;
-      case ScalarOp::Lt:
-        return a < b;
-      case ScalarOp::Le:
-        return a <= b;
-      case ScalarOp::Gt:
-        return a > b;
-      case ScalarOp::Ge:
-        return a >= b;
-      case ScalarOp::And:
-        return static_cast<double>(number(a) & number(b));
-      case ScalarOp::Or:
-        return static_cast<double>(number(a) | number(b));
-      case ScalarOp::Xor:
-        return static_cast<double>(number(a) ^ number(b));
-      case ScalarOp::Not:
-        return from == DType::Bool ? a == 0 : static_cast<double>(~number(a));
-      case ScalarOp::ShiftRight:
-        return static_cast<double>(static_cast<int32_t>(bits(a) >> number(b)));
-      case ScalarOp::MulHigh:
-        return static_cast<double>(static_cast<int32_t>((uint64_t{bits(a)} * uint64_t{bits(b)}) >> 32));
-      case ScalarOp::Select:
-        return a != 0 ? b : c;
-      case ScalarOp::Cast:
-        return is_float(from) && is_integer(to) ? truncate(a, to) : a;
-    }
-    return 0;
+    std::array<double, 3> x = {};
+    for (size_t i = 0; i < node.operands.size(); ++i) x[i] = scalars_[node.operands[i]];
+    scalars_[node.result] = scalar_result(node.op, std::span(x).first(node.operands.size()),
+                                          kernel_.scalars[node.operands.back()], kernel_.scalars[node.result]);
   }
 
   const Kernel& kernel_;

@@ -27,22 +27,6 @@ static constexpr double kSameF32 = 2e-4;
 
 using Tensors = std::vector<Tensor>;
 
-// The largest |a - b| / max(1, |a|).
-static double distance(const Tensors& a, const Tensors& b) {
-  TARN_CHECK(a.size() == b.size(), "{} and {} results", a.size(), b.size());
-  double largest = 0;
-  for (size_t k = 0; k < a.size(); ++k) {
-    TARN_CHECK(a[k].type == b[k].type, "{} and {}", a[k].type.text(), b[k].type.text());
-    for (size_t i = 0; i < a[k].data.size(); ++i) {
-      double x = a[k].data[i], y = b[k].data[i];
-      if (x == y || (std::isnan(x) && std::isnan(y))) continue;
-      double error = std::fabs(x - y) / std::max(1.0, std::fabs(x));
-      largest = std::isfinite(error) ? std::max(largest, error) : HUGE_VAL;
-    }
-  }
-  return largest;
-}
-
 static Tensors run(const Module& module, const Tensors& args, bool round_f32 = false) {
   Result<Tensors> results = interpret(module, *module.find("f"), args, {round_f32});
   TARN_CHECK(results, "interpret: {}", results.error().message);

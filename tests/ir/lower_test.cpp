@@ -5,6 +5,7 @@
 
 #include "ir/op_def.h"
 #include "tests/gradient_check.h"
+#include "tests/scalar_reference.h"
 
 namespace tarn {
 namespace {
@@ -27,130 +28,13 @@ class EvaluatingEmitter : public ScalarEmitter {
     if (op != ScalarOp::Cast) {
       for (size_t i = op == ScalarOp::Select ? 2 : 1; i < x.size(); ++i) REQUIRE(x[i].dtype == x[i - 1].dtype);
     }
-    DType dtype = x.back().dtype;
-    if (op == ScalarOp::Cast) return cast_value(number(x[0]), x[0].dtype, cast_to);
-    if (is_comparison(op)) return value(compare(op, number(x[0]), number(x[1])), DType::Bool);
-    if (is_float(dtype)) return value(real(op, x), dtype);
-    return value(static_cast<double>(integer(op, x, dtype)), dtype);
+    std::vector<double> numbers;
+    for (const Scalar& operand : x) numbers.push_back(number(operand));
+    DType dtype = result_dtype(op, x, cast_to);
+    return value(scalar_result(op, numbers, x.back().dtype, dtype), dtype);
   }
 
  private:
-  Scalar cast_value(double number, DType from, DType to) {
-    REQUIRE(to != DType::Bool);
-    if (is_float(from) && !is_float(to)) number = std::trunc(number);
-    if (to == DType::I32) number = static_cast<int32_t>(static_cast<uint32_t>(static_cast<int64_t>(number)));
-    return value(number, to);
-  }
-  static double compare(ScalarOp op, double a, double b) {
-    switch (op) {
-      case ScalarOp::Eq:
-        return a == b;
-      case ScalarOp::Ne:
-        return a != b;
-      case ScalarOp::Lt:
-        return a < b;
-      case ScalarOp::Le:
-        return a <= b;
-      case ScalarOp::Gt:
-        return a > b;
-      default:
-        return a >= b;
-    }
-  }
-  double real(ScalarOp op, std::span<const Scalar> x) const {
-    double a = number(x[0]), b = x.size() > 1 ? number(x[1]) : 0, c = x.size() > 2 ? number(x[2]) : 0;
-    switch (op) {
-      case ScalarOp::Add:
-        return a + b;
-      case ScalarOp::Sub:
-        return a - b;
-      case ScalarOp::Mul:
-        return a * b;
-      case ScalarOp::Div:
-        return a / b;
-      case ScalarOp::Neg:
-        return -a;
-      case ScalarOp::Abs:
-        return std::fabs(a);
-      case ScalarOp::Min:
-        return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b);
-      case ScalarOp::Max:
-        return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b);
-      case ScalarOp::Fma:
-        return std::fma(a, b, c);
-      case ScalarOp::Sqrt:
-        return std::sqrt(a);
-      case ScalarOp::Exp:
-        return std::exp(a);
-      case ScalarOp::Log:
-        return std::log(a);
-      case ScalarOp::Log1p:
-        return std::log1p(a);
-      case ScalarOp::Tanh:
-        return std::tanh(a);
-      case ScalarOp::Erf:
-        return std::erf(a);
-      case ScalarOp::Sin:
-        return std::sin(a);
-      case ScalarOp::Cos:
-        return std::cos(a);
-      case ScalarOp::Pow:
-        return std::pow(a, b);
-      case ScalarOp::Floor:
-        return std::floor(a);
-      case ScalarOp::Round:
-        return std::nearbyint(a);
-      case ScalarOp::Select:
-        return a != 0 ? b : c;
-      default:
-        break;
-    }
-    FAIL("no float operation: " << scalar_op_name(op));
-    return 0;
-  }
-  int64_t integer(ScalarOp op, std::span<const Scalar> x, DType dtype) const {
-    auto bits = [&](size_t i) { return static_cast<uint64_t>(static_cast<int64_t>(number(x[i]))); };
-    auto wrap = [&](uint64_t value) -> int64_t {
-      return dtype == DType::I32 ? static_cast<int32_t>(static_cast<uint32_t>(value)) : static_cast<int64_t>(value);
-    };
-    double a = number(x[0]), b = x.size() > 1 ? number(x[1]) : 0, c = x.size() > 2 ? number(x[2]) : 0;
-    uint64_t mask = dtype == DType::I32 ? 0xFFFFFFFFu : ~uint64_t{0};
-    switch (op) {
-      case ScalarOp::Add:
-        return wrap(bits(0) + bits(1));
-      case ScalarOp::Sub:
-        return wrap(bits(0) - bits(1));
-      case ScalarOp::Mul:
-        return wrap(bits(0) * bits(1));
-      case ScalarOp::Neg:
-        return wrap(0 - bits(0));
-      case ScalarOp::Abs:
-        return static_cast<int64_t>(std::fabs(a));
-      case ScalarOp::Min:
-        return static_cast<int64_t>(std::min(a, b));
-      case ScalarOp::Max:
-        return static_cast<int64_t>(std::max(a, b));
-      case ScalarOp::And:
-        return wrap(bits(0) & bits(1));
-      case ScalarOp::Or:
-        return wrap(bits(0) | bits(1));
-      case ScalarOp::Xor:
-        return wrap(bits(0) ^ bits(1));
-      case ScalarOp::Not:
-        return dtype == DType::Bool ? a == 0 : wrap(~bits(0));
-      case ScalarOp::ShiftRight:
-        return wrap((bits(0) & mask) >> bits(1));
-      case ScalarOp::MulHigh:
-        return wrap(((bits(0) & 0xFFFFFFFFu) * (bits(1) & 0xFFFFFFFFu)) >> 32);
-      case ScalarOp::Select:
-        return static_cast<int64_t>(a != 0 ? b : c);
-      default:
-        break;
-    }
-    FAIL("no integer operation: " << scalar_op_name(op));
-    return 0;
-  }
-
   std::vector<double> values_;
 };
 

@@ -6,20 +6,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "tests/oracle/flat.h"
 #include "tests/oracle/runner.h"
 
 namespace tarn::oracle {
 
 using nlohmann::json;
-
-static std::vector<double> flat(const json& value) {
-  if (value.is_number()) return {value.get<double>()};
-  std::vector<double> values;
-  for (const json& part : value) {
-    for (double number : flat(part)) values.push_back(number);
-  }
-  return values;
-}
 
 // Relative to the largest number of the record.
 static double distance(const std::vector<double>& found, const json& expected_values) {

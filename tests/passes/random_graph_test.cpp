@@ -36,22 +36,6 @@ std::vector<Tensor> run(const Module& module, const std::vector<Tensor>& args) {
   return *results;
 }
 
-// The largest |a - b| / max(1, |a|).
-double distance(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-  REQUIRE(a.size() == b.size());
-  double largest = 0;
-  for (size_t k = 0; k < a.size(); ++k) {
-    REQUIRE(a[k].type == b[k].type);
-    for (size_t i = 0; i < a[k].data.size(); ++i) {
-      double x = a[k].data[i], y = b[k].data[i];
-      if (x == y || (std::isnan(x) && std::isnan(y))) continue;
-      double error = std::fabs(x - y) / std::max(1.0, std::fabs(x));
-      largest = std::isfinite(error) ? std::max(largest, error) : HUGE_VAL;
-    }
-  }
-  return largest;
-}
-
 // Passes may add up in another order: roundings of f64.
 constexpr double kSame = 1e-10;
 
