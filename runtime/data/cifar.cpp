@@ -7,7 +7,8 @@ namespace tarn::runtime {
 
 using Big = long long;
 
-static constexpr uint64_t kLabelBytes = 1, kImageBytes = 3u * 32 * 32, kRecordBytes = kLabelBytes + kImageBytes;
+static constexpr uint64_t kLabelBytes = 1, kImageBytes = uint64_t{3} * 32 * 32,
+                          kRecordBytes = kLabelBytes + kImageBytes;
 
 static Status read_records(const std::string& path, Bytes& block) {
   Result<ByteSource> source = ByteSource::open(path);
