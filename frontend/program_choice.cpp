@@ -88,6 +88,19 @@ void ProgramBuilder::choose() {
 }
 
 // The names of the step's arguments and results, which parameters may not have either.
+// What a record of the log calls its own numbers, beside those of the validation and test rows: docs/program.md.
+static bool is_taken_by_log(const std::string& name) {
+  return name == "event" || name == "seconds" || name == "rows_per_second" || name == "rows" ||
+         name.rfind("valid_", 0) == 0 || name.rfind("test_", 0) == 0;
+}
+
+static void check_reported_name(Session& session, const ast::Name& name, const char* what) {
+  if (!is_taken_by_log(name.text)) return;
+  session.error(name.span,
+                fmt::format("`{}` cannot name {}: the program's log has a number of that name", name.text, what),
+                "name.duplicate");
+}
+
 void ProgramBuilder::take_names() {
   for (const char* name : {"step", "seed", "count", "total_steps", "epoch", "loss", "output"}) {
     session_.take_name(name, "a number of the program", {});
@@ -97,9 +110,12 @@ void ProgramBuilder::take_names() {
   }
   for (size_t i = 1; i < spec_.losses.size(); ++i) {
     const ast::Entry& loss = *spec_.losses[i].entry;
-    if (!loss.names.empty()) session_.take_name(loss.names[0].text, "a loss", loss.names[0].span);
+    if (loss.names.empty()) continue;
+    check_reported_name(session_, loss.names[0], "a loss");
+    session_.take_name(loss.names[0].text, "a loss", loss.names[0].span);
   }
   for (const ast::Entry* metric : spec_.metrics) {
+    check_reported_name(session_, metric->names[0], "a metric");
     session_.take_name(metric->names[0].text, "a metric", metric->names[0].span);
   }
   if (spec_.data) {

@@ -40,9 +40,11 @@ std::string totals_text(const Model& model, const Totals& totals) {
 
 Status load_for_use(Session& session) {
   std::string path = session.options.load.empty() ? std::string(session.name()) + ".safetensors" : session.options.load;
+  for (auto [hyper, value] : session.options.hypers) session.model.hyper(*hyper) = value;
+  bool has_weights = !session.model.of_role(TARN_PARAM).empty() || !session.model.of_role(TARN_STATE).empty();
+  if (session.options.load.empty() && !has_weights) return Done{};
   if (session.options.load.empty() && !file_exists(path))
     return Error{"no weights: `--load FILE` names them (there is no " + path + " here)", kUsage};
-  for (auto [hyper, value] : session.options.hypers) session.model.hyper(*hyper) = value;
   return load_weights(path, session.model);
 }
 

@@ -152,7 +152,8 @@ void Trainer::announce() {
   if (data_.test.size() > 0) rows += format(", %lld to test", static_cast<Big>(data_.test.size()));
   auto steps = static_cast<Big>(batches());
   std::string length = state_.steps > 0 ? format("%lld steps, %lld an epoch", static_cast<Big>(state_.steps), steps)
-                                        : format("%lld epochs of %lld steps", static_cast<Big>(state_.epochs), steps);
+                                        : format("%lld epoch%s of %lld steps", static_cast<Big>(state_.epochs),
+                                                 state_.epochs == 1 ? "" : "s", steps);
   progress.line(format("%s: %s; %s, seed %lld, %u thread%s", session_.name(), rows.c_str(), length.c_str(),
                        static_cast<Big>(state_.seed), session_.team->threads(),
                        session_.team->threads() == 1 ? "" : "s"));
