@@ -181,13 +181,12 @@ ReducePlan Planner::reduce(const ReduceLoop& loop, bool in_vector, int64_t resul
   ReducePlan plan;
   plan.serial = loop.variables;
   if (loop.variables.empty()) return plan;
-  std::optional<VariableIndex> columns;
   double cycles = 0;
-  if (!in_vector) columns = choose_vector(loop, &cycles);
+  std::optional<VariableIndex> columns = in_vector ? std::nullopt : choose_vector(loop, &cycles);
   // Each lane must see its elements in their order.
-  if (loop.kind == ReduceKind::ArgMax && columns != plan.serial.back()) columns.reset();
+  bool keeps_order = loop.kind != ReduceKind::ArgMax || columns == plan.serial.back();
   int chains = results >= kManyResults ? 1 : results >= 4 ? 2 : 4;
-  if (columns) {
+  if (columns && keeps_order) {
     std::erase(plan.serial, *columns);
     int lanes = lanes_for(*columns);
     int64_t vectors = divide_up(extent(*columns), lanes);
