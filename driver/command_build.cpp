@@ -1,10 +1,10 @@
 // tarn build: from a model to a program, a library, or any stage between.
 #include <fmt/format.h>
 
-#include "codegen/backend.h"
-#include "codegen/build_program.h"
 #include "codegen/header/c_header.h"
 #include "codegen/link.h"
+#include "codegen/program/build_program.h"
+#include "codegen/target/target.h"
 #include "driver/compilation.h"
 #include "driver/explain.h"
 #include "driver/files.h"

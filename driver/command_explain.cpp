@@ -1,7 +1,7 @@
 // tarn explain: what each kernel does and what the arena holds.
 #include <fmt/format.h>
 
-#include "codegen/build_program.h"
+#include "codegen/program/build_program.h"
 #include "driver/compilation.h"
 #include "driver/explain.h"
 #include "driver/files.h"

@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "codegen/build_program.h"
+#include "codegen/program/build_program.h"
 #include "driver/files.h"
 #include "frontend/compile.h"
 #include "frontend/parser.h"

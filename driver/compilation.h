@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "codegen/program.h"
+#include "codegen/program/program.h"
 #include "driver/options.h"
 #include "ir/base/diagnostic.h"
 #include "ir/base/result.h"

@@ -9,7 +9,7 @@
 #include "driver/explain_uses.h"
 #include "ir/op_def.h"
 #include "ir/scan.h"
-#include "passes/memory_plan.h"
+#include "passes/memory/memory_plan.h"
 
 namespace tarn {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "codegen/program.h"
+#include "codegen/program/program.h"
 #include "driver/options.h"
 #include "ir/graph.h"
 

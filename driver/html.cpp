@@ -8,7 +8,7 @@
 
 #include "driver/explain.h"
 #include "ir/op_def.h"
-#include "passes/memory_plan.h"
+#include "passes/memory/memory_plan.h"
 
 namespace tarn {
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "codegen/program.h"
+#include "codegen/program/program.h"
 #include "ir/graph.h"
 
 namespace tarn {

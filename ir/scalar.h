@@ -72,7 +72,8 @@ inline DType result_dtype(ScalarOp op, std::span<const Scalar> operands, DType c
   return is_comparison(op) ? DType::Bool : operands.back().dtype;
 }
 
-// Builds scalar code.  The implementation belongs to the kernel representation (codegen/kernel.h); ops see only this.
+// Builds scalar code.  The implementation belongs to the kernel representation (codegen/kernel/kernel.h); ops see only
+// this.
 class ScalarEmitter {
  public:
   virtual ~ScalarEmitter() = default;

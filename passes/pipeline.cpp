@@ -18,7 +18,7 @@
 #include "passes/fuse.h"
 #include "passes/layout.h"
 #include "passes/loop_motion.h"
-#include "passes/plan_memory.h"
+#include "passes/memory/plan_memory.h"
 #include "passes/simplify.h"
 #include "passes/sink_merges.h"
 #include "passes/sink_views.h"

@@ -5,7 +5,8 @@
  * place in it, listed in `tensors`.  Entry points read and write the arena and nothing else: they allocate nothing,
  * keep no globals, and may run at the same time on different arenas.
  *
- * The layout of these structs is ABI: codegen/cpu/emit_program.cpp writes them field by field.  Append only.
+ * The layout of these structs is ABI: codegen/target/cpu/emit/emit_program.cpp writes them field by field.  Append
+ * only.
  */
 #ifndef TARN_ABI_H
 #define TARN_ABI_H

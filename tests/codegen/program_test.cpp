@@ -6,10 +6,10 @@
 #include <map>
 #include <sstream>
 
-#include "codegen/build_program.h"
+#include "codegen/program/build_program.h"
 #include "ir/parse.h"
 #include "ir/print.h"
-#include "passes/memory_plan.h"
+#include "passes/memory/memory_plan.h"
 #include "passes/pipeline.h"
 #include "tests/codegen/kernel_interpreter.h"
 #include "tests/random_graph.h"

@@ -5,7 +5,7 @@
 #include <map>
 #include <string_view>
 
-#include "codegen/kernel.h"
+#include "codegen/kernel/kernel.h"
 
 namespace tarn::testing {
 

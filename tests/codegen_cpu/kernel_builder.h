@@ -5,7 +5,7 @@
 #include <initializer_list>
 #include <string>
 
-#include "codegen/kernel.h"
+#include "codegen/kernel/kernel.h"
 
 namespace tarn::testing {
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <thread>
 
-#include "codegen/cpu/target.h"
+#include "codegen/target/cpu/emit/machine.h"
 
 namespace tarn::testing {
 
@@ -30,7 +30,7 @@ uint64_t round_up(uint64_t bytes) {
 std::vector<std::string> runnable_cpus() {
   std::vector<std::string> result;
   for (const char* cpu : {"x86-64", "x86-64-v3", "x86-64-v4"}) {
-    Result<CpuTarget> target = find_cpu_target(cpu);
+    Result<CpuTraits> target = find_cpu_traits(cpu);
     if (target && runs_here(*target)) result.push_back(cpu);
   }
   return result;

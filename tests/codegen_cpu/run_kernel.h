@@ -6,8 +6,8 @@
 #include <random>
 #include <string>
 
-#include "codegen/cpu/jit.h"
-#include "codegen/program.h"
+#include "codegen/program/program.h"
+#include "codegen/target/cpu/emit/jit.h"
 #include "tests/codegen_cpu/kernel_reference.h"
 
 namespace tarn::testing {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <limits>
 
-#include "codegen/cpu/target.h"
+#include "codegen/target/cpu/emit/machine.h"
 #include "tests/codegen_cpu/kernel_builder.h"
 #include "tests/codegen_cpu/run_kernel.h"
 
@@ -22,7 +22,7 @@ struct Function {
   double ulp_baseline;  // and without
 };
 
-// The bounds that codegen/cpu/vector_math.h states.
+// The bounds that codegen/target/cpu/emit/vector_math.h states.
 const Function kFunctions[] = {
     {ScalarOp::Exp, std::exp, 0.99, 0.95},   {ScalarOp::Log, std::log, 0.83, 0.83},
     {ScalarOp::Log1p, std::log1p, 1.5, 1.5}, {ScalarOp::Tanh, std::tanh, 1.3, 1.3},
@@ -103,7 +103,7 @@ TEST_CASE("errors of the elementary functions") {
       CAPTURE(scalar_op_name(function.op));
       CAPTURE(cpu);
       CAPTURE(place);
-      CHECK(worst <= (find_cpu_target(cpu)->has_fma ? function.ulp : function.ulp_baseline));
+      CHECK(worst <= (find_cpu_traits(cpu)->has_fma ? function.ulp : function.ulp_baseline));
       if (std::getenv("TARN_SHOW_ULP")) {
         MESSAGE(std::string(scalar_op_name(function.op)) << " " << cpu << ": " << worst << " ulp at " << place);
       }

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <random>
 
-#include "codegen/build_program.h"
+#include "codegen/program/build_program.h"
 #include "ir/base/check.h"
 #include "ir/interpret.h"
 #include "ir/parse.h"

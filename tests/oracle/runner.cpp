@@ -10,8 +10,8 @@
 #include <map>
 #include <sstream>
 
-#include "codegen/build_program.h"
-#include "codegen/cpu/jit.h"
+#include "codegen/program/build_program.h"
+#include "codegen/target/cpu/emit/jit.h"
 #include "frontend/compile.h"
 #include "ir/interpret.h"
 

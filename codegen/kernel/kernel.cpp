@@ -1,0 +1,177 @@
+// Text, cost and addresses of kernels.
+#include "codegen/kernel/kernel.h"
+
+#include <fmt/format.h>
+
+#include "ir/attr.h"
+#include "ir/base/check.h"
+
+namespace tarn {
+
+namespace {
+
+std::string_view reduce_name(ReduceKind kind) {
+  switch (kind) {
+    case ReduceKind::Sum:
+      return "sum";
+    case ReduceKind::Prod:
+      return "prod";
+    case ReduceKind::Max:
+      return "max";
+    case ReduceKind::Min:
+      return "min";
+    case ReduceKind::ArgMax:
+      return "argmax";
+  }
+  return "";
+}
+
+class KernelPrinter {
+ public:
+  explicit KernelPrinter(const Kernel& kernel) : kernel_(kernel) {}
+
+  std::string run() {
+    std::string params;
+    for (const KernelBuffer& buffer : kernel_.buffers) {
+      params += fmt::format("{}%{}: {} {}", params.empty() ? "" : ", ", buffer.name, buffer.type.text(),
+                            buffer.kind == BufferKind::In ? "in" : "out");
+    }
+    out_ = fmt::format("kernel @{}({}) {{\n", kernel_.name, params);
+    block(kernel_.body, 1);
+    return out_ + "}\n";
+  }
+
+ private:
+  void line(int depth, const std::string& text) {
+    out_ += std::string(static_cast<size_t>(depth) * 2, ' ') + text + "\n";
+  }
+  std::string scalar(ScalarIndex index) const { return fmt::format("%{}", index); }
+  std::string range(VariableIndex index) const {
+    return fmt::format("{} in 0..{}", kernel_.variables[index].name, kernel_.variables[index].extent);
+  }
+
+  std::string expression(const IndexExpression& index) const {
+    std::string sum;
+    for (const IndexExpression::Term& term : index.terms) {
+      if (!sum.empty()) sum += "+";
+      sum += kernel_.variables[term.variable].name;
+      if (term.coefficient != 1) sum += fmt::format("*{}", term.coefficient);
+    }
+    for (const IndexExpression::Loaded& loaded : index.loaded) {
+      if (!sum.empty()) sum += "+";
+      sum += scalar(loaded.scalar);
+      if (loaded.coefficient != 1) sum += fmt::format("*{}", loaded.coefficient);
+    }
+    if (sum.empty() || index.offset != 0)
+      sum += fmt::format("{}{}", !sum.empty() && index.offset > 0 ? "+" : "", index.offset);
+    return index.divisor == 1 ? sum : fmt::format("({})/{}", sum, index.divisor);
+  }
+
+  std::string access(const Access& access) const {
+    std::string indices;
+    for (const IndexExpression& index : access.indices) indices += (indices.empty() ? "" : ",") + expression(index);
+    return fmt::format("%{}[{}]{}", kernel_.buffers[access.buffer].name, indices, access.guarded ? " or zero" : "");
+  }
+
+  void block(const Block& body, int depth) {
+    for (const Statement& statement : body) {
+      std::visit([&](const auto& node) { print_node(node, depth); }, statement.node);
+    }
+  }
+
+  void print_node(const Constant& node, int depth) {
+    line(depth, fmt::format("{} = constant {} : {}", scalar(node.result), float_text(node.value),
+                            dtype_name(kernel_.scalars[node.result])));
+  }
+  void print_node(const Compute& node, int depth) {
+    std::string operands;
+    for (ScalarIndex operand : node.operands) operands += (operands.empty() ? "" : ", ") + scalar(operand);
+    line(depth, fmt::format("{} = {} {} : {}", scalar(node.result), scalar_op_name(node.op), operands,
+                            dtype_name(kernel_.scalars[node.result])));
+  }
+  void print_node(const ReadIndex& node, int depth) {
+    line(depth, fmt::format("{} = index {}", scalar(node.result), kernel_.variables[node.variable].name));
+  }
+  void print_node(const Load& node, int depth) {
+    line(depth, fmt::format("{} = load {}", scalar(node.result), access(node.access)));
+  }
+  void print_node(const Store& node, int depth) {
+    line(depth, fmt::format("store {}, {}", access(node.access), scalar(node.value)));
+  }
+  void print_node(const ForLoop& node, int depth) {
+    line(depth, fmt::format("for {} {{", range(node.variable)));
+    block(node.body, depth + 1);
+    line(depth, "}");
+  }
+  void print_node(const ReduceLoop& node, int depth) {
+    std::string ranges;
+    for (VariableIndex variable : node.variables) ranges += (ranges.empty() ? "" : ", ") + range(variable);
+    line(depth, fmt::format("{} = reduce {} {} {{", scalar(node.result), reduce_name(node.kind), ranges));
+    block(node.body, depth + 1);
+    line(depth + 1, fmt::format("yield {}", scalar(node.yield)));
+    line(depth, "}");
+  }
+
+  const Kernel& kernel_;
+  std::string out_;
+};
+
+bool is_floating_work(const Kernel& kernel, const Compute& node) {
+  switch (node.op) {
+    case ScalarOp::Select:
+    case ScalarOp::Cast:
+    case ScalarOp::And:
+    case ScalarOp::Or:
+    case ScalarOp::Xor:
+    case ScalarOp::Not:
+    case ScalarOp::ShiftRight:
+    case ScalarOp::MulHigh:
+      return false;
+    default:
+      return is_float(kernel.scalars[node.operands[0]]);
+  }
+}
+
+double flops_of(const Kernel& kernel, const Block& block) {
+  double flops = 0;
+  for (const Statement& statement : block) {
+    if (const Compute* compute = std::get_if<Compute>(&statement.node)) {
+      if (is_floating_work(kernel, *compute)) flops += compute->op == ScalarOp::Fma ? 2 : 1;
+    } else if (const ForLoop* loop = std::get_if<ForLoop>(&statement.node)) {
+      flops += static_cast<double>(kernel.variables[loop->variable].extent) * flops_of(kernel, loop->body);
+    } else if (const ReduceLoop* reduce = std::get_if<ReduceLoop>(&statement.node)) {
+      double steps = 1;
+      for (VariableIndex variable : reduce->variables) steps *= static_cast<double>(kernel.variables[variable].extent);
+      double combine = is_float(kernel.scalars[reduce->yield]) ? 1 : 0;
+      flops += steps * (flops_of(kernel, reduce->body) + combine);
+    }
+  }
+  return flops;
+}
+
+}  // namespace
+
+std::string print(const Kernel& kernel) {
+  return KernelPrinter(kernel).run();
+}
+
+KernelCost cost_of(const Kernel& kernel) {
+  KernelCost cost{flops_of(kernel, kernel.body), 0};
+  for (const KernelBuffer& buffer : kernel.buffers) cost.bytes += static_cast<double>(buffer.type.bytes());
+  return cost;
+}
+
+LinearAddress linearize(const Kernel& kernel, const Access& access) {
+  LinearAddress address{std::vector<int64_t>(kernel.variables.size(), 0)};
+  Shape strides = row_major_strides(kernel.buffers[access.buffer].type.shape);
+  for (size_t d = 0; d < access.indices.size(); ++d) {
+    const IndexExpression& index = access.indices[d];
+    TARN_CHECK(index.divisor == 1, "an access with a divisor has no linear address");
+    address.offset += strides[d] * index.offset;
+    for (const IndexExpression::Term& term : index.terms)
+      address.strides[term.variable] += strides[d] * term.coefficient;
+  }
+  return address;
+}
+
+}  // namespace tarn

@@ -1,0 +1,291 @@
+// Entry points: the calls of kernels in order, each thread with its share of the tasks, and barriers only where one
+// kernel touches what another thread's kernel has touched.
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/IntrinsicsX86.h>
+
+#include <algorithm>
+#include <cstddef>
+
+#include "codegen/target/cpu/emit/emit_program.h"
+#include "runtime/tarn_abi.h"
+
+namespace tarn {
+
+namespace {
+
+struct Span {
+  uint64_t begin, end;
+  bool is_written;
+  bool is_shared;  // by a kernel that runs on all threads
+};
+
+// What has been touched since the last barrier.
+class BarrierPlan {
+ public:
+  // True where a barrier must come before code that touches `spans`.
+  bool needs_barrier(const std::vector<Span>& spans) {
+    bool conflict = false;
+    for (const Span& next : spans) {
+      for (const Span& before : touched_) {
+        bool overlaps = next.begin < before.end && before.begin < next.end;
+        conflict |= overlaps && (next.is_written || before.is_written) && (next.is_shared || before.is_shared);
+      }
+    }
+    if (conflict) touched_.clear();
+    touched_.insert(touched_.end(), spans.begin(), spans.end());
+    return conflict;
+  }
+  void barrier_done() { touched_.clear(); }
+
+ private:
+  std::vector<Span> touched_;
+};
+
+std::vector<Span> spans_of(const KernelCall& call, bool is_shared) {
+  std::vector<Span> spans;
+  for (size_t b = 0; b < call.kernel.buffers.size(); ++b) {
+    uint64_t bytes = call.bytes_in_loops(b);
+    if (bytes == 0) continue;
+    spans.push_back({call.buffer_offsets[b], call.buffer_offsets[b] + bytes,
+                     call.kernel.buffers[b].kind == BufferKind::Out, is_shared});
+  }
+  return spans;
+}
+
+class EntryEmitter {
+  using Value = llvm::Value;
+
+ public:
+  EntryEmitter(llvm::Module& module, const ProgramEntry& entry)
+      : module_(module), entry_(entry), b_(module.getContext()) {}
+
+  llvm::Function* run(const std::vector<KernelCode>& kernels) {
+    auto* type = llvm::FunctionType::get(b_.getInt32Ty(), {b_.getPtrTy(), b_.getPtrTy()}, false);
+    function_ = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, "tarn." + entry_.name, module_);
+    b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
+    flush_denormals();
+    arena_ = function_->getArg(0);
+    team_ = function_->getArg(1);
+    Value* thread = field(offsetof(tarn_team, thread), b_.getInt32Ty());
+    Value* threads = field(offsetof(tarn_team, threads), b_.getInt32Ty());
+    thread_ = b_.CreateZExt(thread, b_.getInt64Ty());
+    threads_ = b_.CreateZExt(threads, b_.getInt64Ty());
+    is_first_ = b_.CreateICmpEQ(thread, b_.getInt32(0));
+    is_team_ = b_.CreateICmpUGT(threads, b_.getInt32(1));
+    Value* trace = field(offsetof(tarn_team, trace), b_.getPtrTy());
+    is_traced_ = b_.CreateICmpNE(trace, llvm::ConstantPointerNull::get(b_.getPtrTy()));
+    emit_steps(kernels, -1);
+    check_loss(static_cast<int>(kernels.size()));
+    copy_results();
+    finish(0);
+    return function_;
+  }
+
+ private:
+  Value* field(size_t offset, llvm::Type* type) {
+    Value* place = b_.CreateGEP(b_.getInt8Ty(), team_, b_.getInt64(offset));
+    return b_.CreateLoad(type, place);
+  }
+
+  Value* at(uint64_t offset) { return b_.CreateGEP(b_.getInt8Ty(), arena_, b_.getInt64(offset)); }
+
+  // Denormal numbers count as zero, in and out, as in XLA and TensorFlow.  An optimizer's averages of a gradient that
+  // has become zero decay through them, and each costs an assist of 150 cycles: four times the whole step of an MNIST
+  // net.  The caller's mode is put back at the end.
+  void flush_denormals() {
+    constexpr uint32_t kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;  // bits of MXCSR
+    caller_mode_ = b_.CreateAlloca(b_.getInt32Ty());
+    Value* mode = b_.CreateAlloca(b_.getInt32Ty());
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_stmxcsr, {}, {caller_mode_});
+    Value* flushing = b_.CreateOr(b_.CreateLoad(b_.getInt32Ty(), caller_mode_), kFlushToZero | kDenormalsAreZero);
+    b_.CreateStore(flushing, mode);
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {mode});
+  }
+
+  void finish(uint32_t status) {
+    b_.CreateIntrinsic(llvm::Intrinsic::x86_sse_ldmxcsr, {}, {caller_mode_});
+    b_.CreateRet(b_.getInt32(status));
+  }
+
+  template <typename Body>
+  void when(Value* condition, const Body& body) {
+    auto* then = llvm::BasicBlock::Create(module_.getContext(), "then", function_);
+    auto* after = llvm::BasicBlock::Create(module_.getContext(), "after", function_);
+    b_.CreateCondBr(condition, then, after);
+    b_.SetInsertPoint(then);
+    body();
+    b_.CreateBr(after);
+    b_.SetInsertPoint(after);
+  }
+
+  void barrier() {
+    barriers_.barrier_done();
+    when(is_team_, [&] {
+      auto* type = llvm::FunctionType::get(b_.getVoidTy(), {b_.getPtrTy()}, false);
+      b_.CreateCall(type, field(offsetof(tarn_team, barrier), b_.getPtrTy()), {team_});
+    });
+  }
+
+  // What stands directly in loop `loop`, or -1.
+  void emit_steps(const std::vector<KernelCode>& kernels, int loop) {
+    for (const ProgramStep& step : steps_of(entry_, loop)) {
+      bool is_loop = step.loop >= 0;
+      if (loop < 0) check_loss(is_loop ? entry_.loops[static_cast<size_t>(step.loop)].first_call : step.call);
+      if (is_loop) {
+        emit_loop(kernels, step.loop);
+      } else {
+        auto k = static_cast<size_t>(step.call);
+        call_kernel(entry_.calls[k], kernels[k]);
+        trace_kernel(static_cast<uint32_t>(k));
+      }
+    }
+  }
+
+  // All threads go through the iterations together.  Each begins with nothing touched that a barrier has not settled,
+  // unless it is all done by thread 0.
+  void emit_loop(const std::vector<KernelCode>& kernels, int index) {
+    const ProgramLoop& loop = entry_.loops[static_cast<size_t>(index)];
+    if (loop.length == 0) return;
+    bool is_shared = std::any_of(kernels.begin() + loop.first_call, kernels.begin() + loop.last_call,
+                                 [](const KernelCode& kernel) { return kernel.tasks > 0; });
+    barrier();
+    llvm::BasicBlock* before = b_.GetInsertBlock();
+    auto* body = llvm::BasicBlock::Create(module_.getContext(), "loop", function_);
+    auto* after = llvm::BasicBlock::Create(module_.getContext(), "done", function_);
+    b_.CreateBr(body);
+    b_.SetInsertPoint(body);
+    llvm::PHINode* count = b_.CreatePHI(b_.getInt64Ty(), 2);
+    count->addIncoming(b_.getInt64(0), before);
+    Value* last = b_.getInt64(static_cast<uint64_t>(loop.length - 1));
+    iterations_.push_back(loop.reverse ? b_.CreateSub(last, count) : count);
+    if (iterations_.size() <= TARN_MAX_LOOPS) {
+      uint64_t place = offsetof(tarn_team, iterations) + sizeof(uint64_t) * (iterations_.size() - 1);
+      b_.CreateStore(iterations_.back(), b_.CreateGEP(b_.getInt8Ty(), team_, b_.getInt64(place)));
+    }
+    emit_steps(kernels, index);
+    if (!loop.copies.empty() && is_shared) barrier();
+    when(is_first_, [&] {
+      for (const ArenaCopy& copy : loop.copies) emit_copy(copy);
+    });
+    for (const ArenaCopy& copy : loop.copies) barriers_.needs_barrier({{copy.to, copy.to + copy.bytes, true, false}});
+    if (is_shared) barrier();
+    iterations_.pop_back();
+    count->addIncoming(b_.CreateAdd(count, b_.getInt64(1)), b_.GetInsertBlock());
+    b_.CreateCondBr(b_.CreateICmpULT(count, last), body, after);
+    b_.SetInsertPoint(after);
+  }
+
+  Value* moved(uint64_t offset, const std::vector<int64_t>& strides) {
+    Value* place = at(offset);
+    for (size_t loop = 0; loop < strides.size(); ++loop) {
+      if (strides[loop] == 0) continue;
+      Value* distance = b_.CreateMul(iterations_[loop], b_.getInt64(static_cast<uint64_t>(strides[loop])));
+      place = b_.CreateGEP(b_.getInt8Ty(), place, distance);
+    }
+    return place;
+  }
+
+  void emit_copy(const ArenaCopy& copy) {
+    llvm::Align align(copy.from_strides.empty() ? 64 : 1);
+    b_.CreateMemCpy(moved(copy.to, copy.to_strides), align, moved(copy.from, copy.from_strides), align, copy.bytes);
+  }
+
+  std::vector<Value*> kernel_arguments(const KernelCode& kernel, std::initializer_list<Value*> first) const {
+    std::vector<Value*> arguments(first);
+    arguments.insert(arguments.end(), iterations_.begin(), iterations_.end());
+    if (kernel.places) arguments.push_back(kernel.places);
+    return arguments;
+  }
+
+  void call_kernel(const KernelCall& call, const KernelCode& kernel) {
+    std::vector<Span> spans = spans_of(call, kernel.tasks > 0);
+    if (barriers_.needs_barrier(spans)) {
+      barrier();
+      barriers_.needs_barrier(spans);
+    }
+    if (kernel.tasks == 0) {
+      when(is_first_, [&] { b_.CreateCall(kernel.function, kernel_arguments(kernel, {arena_})); });
+      return;
+    }
+    // Shares depend on the shape and the team only.
+    Value* tasks = b_.getInt64(static_cast<uint64_t>(kernel.tasks));
+    auto share = [&](Value* thread) { return b_.CreateUDiv(b_.CreateMul(tasks, thread), threads_); };
+    Value* begin = share(thread_);
+    Value* end = share(b_.CreateAdd(thread_, b_.getInt64(1)));
+    when(b_.CreateICmpULT(begin, end),
+         [&] { b_.CreateCall(kernel.function, kernel_arguments(kernel, {arena_, begin, end})); });
+  }
+
+  // With trace set in every thread's team: all threads wait while thread 0 looks.
+  void trace_kernel(uint32_t kernel) {
+    when(is_traced_, [&] { b_.CreateCall(tracer(), {team_, b_.getInt32(kernel)}); });
+  }
+
+  // void(team, kernel), once in the module: inline, it would be most of a large entry point's code.
+  llvm::Function* tracer() {
+    constexpr const char* kName = "tarn.trace";
+    if (llvm::Function* found = module_.getFunction(kName)) return found;
+    auto* type = llvm::FunctionType::get(b_.getVoidTy(), {b_.getPtrTy(), b_.getInt32Ty()}, false);
+    llvm::Function* made = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, kName, module_);
+    made->addFnAttr(llvm::Attribute::NoInline);
+    made->addFnAttr(llvm::Attribute::Cold);
+    llvm::IRBuilder<>::InsertPointGuard guard(b_);
+    EntryEmitter(module_, entry_).run_tracer(made, type);
+    return made;
+  }
+
+  void run_tracer(llvm::Function* function, llvm::FunctionType* type) {
+    function_ = function;
+    b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
+    team_ = function_->getArg(0);
+    is_first_ = b_.CreateICmpEQ(field(offsetof(tarn_team, thread), b_.getInt32Ty()), b_.getInt32(0));
+    is_team_ = b_.CreateICmpUGT(field(offsetof(tarn_team, threads), b_.getInt32Ty()), b_.getInt32(1));
+    barrier();
+    when(is_first_,
+         [&] { b_.CreateCall(type, field(offsetof(tarn_team, trace), b_.getPtrTy()), {team_, function_->getArg(1)}); });
+    barrier();
+    b_.CreateRetVoid();
+  }
+
+  void check_loss(int calls_done) {
+    if (entry_.check_loss_after != calls_done || is_loss_checked_) return;
+    is_loss_checked_ = true;
+    barrier();
+    Value* loss = b_.CreateLoad(b_.getFloatTy(), at(entry_.loss_offset));
+    Value* magnitude = b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, loss);
+    Value* is_finite = b_.CreateFCmpOLT(magnitude, llvm::ConstantFP::getInfinity(b_.getFloatTy()));
+    auto* diverged = llvm::BasicBlock::Create(module_.getContext(), "diverged", function_);
+    auto* go_on = llvm::BasicBlock::Create(module_.getContext(), "finite", function_);
+    b_.CreateCondBr(is_finite, go_on, diverged);
+    b_.SetInsertPoint(diverged);
+    finish(1);
+    b_.SetInsertPoint(go_on);
+  }
+
+  void copy_results() {
+    if (entry_.copies.empty()) return;
+    barrier();
+    when(is_first_, [&] {
+      for (const ArenaCopy& copy : entry_.copies) emit_copy(copy);
+    });
+  }
+
+  llvm::Module& module_;
+  const ProgramEntry& entry_;
+  llvm::IRBuilder<> b_;
+  llvm::Function* function_ = nullptr;
+  Value* caller_mode_ = nullptr;
+  Value *arena_ = nullptr, *team_ = nullptr, *thread_ = nullptr, *threads_ = nullptr;
+  Value *is_first_ = nullptr, *is_team_ = nullptr, *is_traced_ = nullptr;
+  std::vector<Value*> iterations_;  // of the loops around, outermost first
+  bool is_loss_checked_ = false;
+  BarrierPlan barriers_;
+};
+
+}  // namespace
+
+llvm::Function* emit_entry(llvm::Module& module, const ProgramEntry& entry, const std::vector<KernelCode>& kernels) {
+  return EntryEmitter(module, entry).run(kernels);
+}
+
+}  // namespace tarn

@@ -1,0 +1,25 @@
+// The processors that code can be made for: by name, and as LLVM must be told.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "codegen/target/cpu/schedule/traits.h"
+#include "ir/base/result.h"
+
+namespace llvm {
+class TargetMachine;
+}
+
+namespace tarn {
+
+// `cpu`: "native" (the highest level that this machine has, tuned for it), "x86-64", "x86-64-v3", "x86-64-v4".
+Result<CpuTraits> find_cpu_traits(const std::string& cpu);
+
+// True where this machine can run code for `target`.
+bool runs_here(const CpuTraits& target);
+
+// `opt_level`: 0..3.
+std::unique_ptr<llvm::TargetMachine> make_target_machine(const CpuTraits& target, int opt_level);
+
+}  // namespace tarn
