@@ -53,6 +53,7 @@ class Build {
     Result<Program> program = build_program(module);
     if (!program) return fail(program.error());
     if (options_.emit == "kernels") return write_text(kernels_text(*program));
+    if (options_.emit == "program") return write_text(print(*program));
     if (options_.emit == "html") return write_text(html_page(module, *program));
     emit_code(*program);
   }
@@ -60,7 +61,7 @@ class Build {
   static std::string kernels_text(const Program& program) {
     std::string text;
     for (const ProgramEntry& entry : program.entries) {
-      for (const KernelCall& call : entry.calls) text += print(call.kernel) + "\n";
+      for (const LaunchStep* launch : launches_of(entry)) text += print(launch->kernel) + "\n";
     }
     return text;
   }

@@ -63,69 +63,82 @@ std::string with_unit(double value, std::string_view unit) {
                      : fmt::format("{:.3g} {}{}", value, kPrefixes[prefix], unit);
 }
 
-void explain_call(std::string& out, const Module& module, const Func& func, const Op& op, const KernelCall& call,
-                  size_t number, const ExplainOptions& options) {
-  const Func& kernel = *module.find(attr_string(op.attrs, "callee"));
-  KernelCost cost = cost_of(call.kernel);
-  out += fmt::format("{:>3}  {}\n", number, kernel.name.substr(func.name.size() + 1));
-  out += fmt::format("     fuses   {}\n", fused_ops(kernel));
-  out += fmt::format("     work    {}, {} moved", with_unit(cost.flops, "FLOP"), with_unit(cost.bytes, "B"));
-  auto runs = static_cast<double>(call.runs());
-  if (!call.loop_lengths.empty()) {
-    out += fmt::format("; in {} runs {}, {}", call.runs(), with_unit(runs * cost.flops, "FLOP"),
-                       with_unit(runs * cost.bytes, "B"));
-  }
-  out += "\n";
-  for (size_t i = 0; i < op.operands.size(); ++i) {
-    out += fmt::format("     reads   {:<24} {:<14} at {}\n", func.name_of(op.operands[i]),
-                       func.type(op.operands[i]).text(), call.buffer_offsets[i]);
-  }
-  for (size_t r = 0; r < op.results.size(); ++r) {
-    out += fmt::format("     stores  {:<24} {:<14} at {}, {}\n", func.name_of(op.results[r]),
-                       func.type(op.results[r]).text(), call.buffer_offsets[op.operands.size() + r],
-                       uses_of(module, func, op.results[r]));
-  }
-  std::string lines = source_lines(kernel);
-  if (!lines.empty()) out += fmt::format("     from    {}\n", lines);
-  if (options.loops) out += "\n" + print(call.kernel);
-  out += "\n";
-}
+// Walks the steps of an entry point beside the ops of the planned module that they were made from.
+class EntryExplainer {
+ public:
+  EntryExplainer(const Module& module, const ExplainOptions& options) : module_(module), options_(options) {}
 
-// The kernels of a function from entry.calls[number] on, those of its loops' bodies where they run.
-void explain_ops(std::string& out, const Module& module, const Func& func, const ProgramEntry& entry, size_t& number,
-                 const ExplainOptions& options) {
-  for (const Op& op : func.ops) {
-    if (is_scan(op)) {
-      ScanParts parts(op);
-      out += fmt::format("     loop {}: {} times{}, carries {}, stacks {}\n\n", parts.body, parts.length,
-                         parts.reverse ? " backwards" : "", parts.carries, parts.outputs);
-      explain_ops(out, module, *module.find(parts.body), entry, number, options);
-      out += fmt::format("     end of loop {}\n\n", parts.body);
-    } else if (std::holds_alternative<Call>(op.def->body)) {
-      explain_call(out, module, func, op, entry.calls[number], number + 1, options);
-      ++number;
+  std::string run(const ProgramEntry& entry) {
+    double flops = 0, bytes = 0;
+    std::vector<const LaunchStep*> launches = launches_of(entry);
+    for (const LaunchStep* launch : launches) {
+      KernelCost cost = cost_of(launch->kernel);
+      flops += static_cast<double>(launch->runs()) * cost.flops;
+      bytes += static_cast<double>(launch->runs()) * cost.bytes;
     }
-    bool is_entry = func.kind == FuncKind::Entry && !std::holds_alternative<View>(op.def->body);
-    if (is_entry && static_cast<int>(number) == entry.check_loss_after) out += "     (the loss is checked here)\n\n";
+    out_ = fmt::format("{}: {} kernels, {}, {} moved\n\n", entry.name, launches.size(), with_unit(flops, "FLOP"),
+                       with_unit(bytes, "B"));
+    explain_steps(*module_.find(entry.name), entry.steps);
+    return out_;
   }
-}
 
-void explain_entry(std::string& out, const Module& module, const ProgramEntry& entry, const ExplainOptions& options) {
-  const Func& func = *module.find(entry.name);
-  double flops = 0, bytes = 0;
-  for (const KernelCall& call : entry.calls) {
-    KernelCost cost = cost_of(call.kernel);
-    flops += static_cast<double>(call.runs()) * cost.flops;
-    bytes += static_cast<double>(call.runs()) * cost.bytes;
+ private:
+  void explain_steps(const Func& func, const std::vector<Step>& steps) {
+    auto op = func.ops.begin();
+    for (const Step& step : steps) {
+      if (const LaunchStep* launch = std::get_if<LaunchStep>(&step.node)) {
+        while (!std::holds_alternative<Call>(op->def->body)) ++op;
+        explain_launch(func, *op++, *launch);
+      } else if (const LoopStep* loop = std::get_if<LoopStep>(&step.node)) {
+        while (!is_scan(*op)) ++op;
+        explain_loop(ScanParts(*op++), *loop);
+      } else if (const CopyStep* copy = std::get_if<CopyStep>(&step.node)) {
+        out_ += fmt::format("     copies  {} B from {} to {}\n", copy->bytes, copy->from, copy->to);
+      } else {
+        out_ += fmt::format("     (the {} is checked here)\n\n", std::get<CheckStep>(step.node).name);
+      }
+    }
   }
-  out += fmt::format("{}: {} kernels, {}, {} moved\n\n", entry.name, entry.calls.size(), with_unit(flops, "FLOP"),
-                     with_unit(bytes, "B"));
-  size_t number = 0;
-  explain_ops(out, module, func, entry, number, options);
-  for (const ArenaCopy& copy : entry.copies) {
-    out += fmt::format("     copies  {} B from {} to {}\n", copy.bytes, copy.from, copy.to);
+
+  void explain_loop(const ScanParts& parts, const LoopStep& loop) {
+    out_ += fmt::format("     loop {}: {} times{}, carries {}, stacks {}\n\n", loop.name, loop.length,
+                        loop.reverse ? " backwards" : "", parts.carries, parts.outputs);
+    explain_steps(*module_.find(loop.name), loop.body);
+    out_ += fmt::format("     end of loop {}\n\n", loop.name);
   }
-}
+
+  void explain_launch(const Func& func, const Op& op, const LaunchStep& launch) {
+    const Func& kernel = *module_.find(launch.kernel.name);
+    KernelCost cost = cost_of(launch.kernel);
+    out_ += fmt::format("{:>3}  {}\n", ++number_, kernel.name.substr(func.name.size() + 1));
+    out_ += fmt::format("     fuses   {}\n", fused_ops(kernel));
+    out_ += fmt::format("     work    {}, {} moved", with_unit(cost.flops, "FLOP"), with_unit(cost.bytes, "B"));
+    auto runs = static_cast<double>(launch.runs());
+    if (!launch.loop_lengths.empty()) {
+      out_ += fmt::format("; in {} runs {}, {}", launch.runs(), with_unit(runs * cost.flops, "FLOP"),
+                          with_unit(runs * cost.bytes, "B"));
+    }
+    out_ += "\n";
+    for (size_t i = 0; i < op.operands.size(); ++i) {
+      out_ += fmt::format("     reads   {:<24} {:<14} at {}\n", func.name_of(op.operands[i]),
+                          func.type(op.operands[i]).text(), launch.buffer_offsets[i]);
+    }
+    for (size_t r = 0; r < op.results.size(); ++r) {
+      out_ += fmt::format("     stores  {:<24} {:<14} at {}, {}\n", func.name_of(op.results[r]),
+                          func.type(op.results[r]).text(), launch.buffer_offsets[op.operands.size() + r],
+                          uses_of(module_, func, op.results[r]));
+    }
+    std::string lines = source_lines(kernel);
+    if (!lines.empty()) out_ += fmt::format("     from    {}\n", lines);
+    if (options_.loops) out_ += "\n" + print(launch.kernel);
+    out_ += "\n";
+  }
+
+  const Module& module_;
+  const ExplainOptions& options_;
+  std::string out_;
+  size_t number_ = 0;  // of launches
+};
 
 constexpr std::string_view kLegend = R"(
 A value is stored for what needs all of it: (product) and (sum over ..) read each element for many results; (gather) and
@@ -162,7 +175,7 @@ void explain_arena(std::string& out, const Program& program) {
 std::string explain(const Module& module, const Program& program, const ExplainOptions& options) {
   std::string out;
   for (const ProgramEntry* entry : by_interest(program)) {
-    if (options.entry.empty() || options.entry == entry->name) explain_entry(out, module, *entry, options);
+    if (options.entry.empty() || options.entry == entry->name) out += EntryExplainer(module, options).run(*entry);
   }
   explain_arena(out, program);
   out += kLegend;

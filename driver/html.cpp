@@ -60,9 +60,9 @@ std::string count_text(double value) {
 }
 
 // Of all runs.
-KernelCost total(const KernelCall& call) {
-  KernelCost cost = cost_of(call.kernel);
-  auto runs = static_cast<double>(call.runs());
+KernelCost total(const LaunchStep& launch) {
+  KernelCost cost = cost_of(launch.kernel);
+  auto runs = static_cast<double>(launch.runs());
   return {runs * cost.flops, runs * cost.bytes};
 }
 
@@ -73,12 +73,12 @@ std::string short_name(const std::string& name, const ProgramEntry& entry) {
 
 void kernel_table(std::string& out, const Module& module, const ProgramEntry& entry) {
   double most = 1;
-  for (const KernelCall& call : entry.calls) most = std::max(most, total(call).flops);
+  for (const LaunchStep* launch : launches_of(entry)) most = std::max(most, total(*launch).flops);
   out += "<table><tr><th>#</th><th>kernel</th><th>fuses</th><th>from</th><th>FLOP</th><th>bytes</th><th></th></tr>\n";
   size_t number = 0;
-  for (const KernelCall& call : entry.calls) {
-    const Func& kernel = *module.find(call.kernel.name);
-    KernelCost cost = total(call);
+  for (const LaunchStep* launch : launches_of(entry)) {
+    const Func& kernel = *module.find(launch->kernel.name);
+    KernelCost cost = total(*launch);
     out += fmt::format(
         "<tr><td>{}</td><td class=\"name\">{}</td><td>{}</td><td class=\"muted\">{}</td>"
         "<td class=\"number\">{}</td><td class=\"number\">{}B</td>"
@@ -132,7 +132,9 @@ void entry_section(std::string& out, const Module& module, const Program& progra
   kernel_table(out, module, entry);
   arena_map(out, *module.find(entry.name), program, plan);
   out += "<details><summary>loops of the kernels</summary>\n";
-  for (const KernelCall& call : entry.calls) out += fmt::format("<pre>{}</pre>\n", escaped(print(call.kernel)));
+  for (const LaunchStep* launch : launches_of(entry)) {
+    out += fmt::format("<pre>{}</pre>\n", escaped(print(launch->kernel)));
+  }
   out += "</details>\n";
 }
 

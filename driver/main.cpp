@@ -63,7 +63,7 @@ void add_build(CLI::App& app, CommandLine& line) {
   add_compile_options(*build, line.build.compile, line.warnings);
   build->add_option("-o", line.build.output, "Output file (default: the model file's name)");
   build->add_option("--emit", line.build.emit, "What to write")
-      ->check(CLI::IsMember({"ast", "ir", "kernels", "llvm", "asm", "obj", "lib", "exe", "dot", "html"}))
+      ->check(CLI::IsMember({"ast", "ir", "kernels", "program", "llvm", "asm", "obj", "lib", "exe", "dot", "html"}))
       ->capture_default_str();
   build->add_option("--depfile", line.build.depfile, "Write what the output depends on, for make and ninja");
   build->add_flag("--locs", line.build.locations, "Print source locations in IR");

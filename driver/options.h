@@ -32,7 +32,7 @@ struct CompileOptions {
 struct BuildOptions {
   CompileOptions compile;
   std::string output;        // -o
-  std::string emit = "exe";  // ast, ir, kernels, llvm, asm, obj, lib, exe, dot, html
+  std::string emit = "exe";  // ast, ir, kernels, program, llvm, asm, obj, lib, exe, dot, html
   std::string depfile;
   bool locations = false;
   bool keep_symbols = false;

@@ -52,58 +52,57 @@ std::string divergence_summary(const Func& kernel) {
   return fmt::format("{}", fmt::join(lines, "\n"));
 }
 
-// Builds one entry point: its kernels and, where they stand, those of its loops' bodies.
+// Builds the steps of one entry point.
 class EntryBuilder {
  public:
   EntryBuilder(const Module& module, const Func& func, const MemoryPlan& plan)
       : module_(module), func_(func), plan_(plan) {}
 
   Result<ProgramEntry> run() {
-    entry_.name = func_.name;
+    ProgramEntry entry;
+    entry.name = func_.name;
     for (const FuncResult& result : func_.results) {
       if (result.role == Role::Loss && func_.name == "train_step") loss_ = result.value;
     }
-    if (std::optional<Error> error = add_ops(func_, -1)) return *error;
+    if (std::optional<Error> error = add_ops(func_, entry.steps)) return *error;
     std::vector<MemoryPlan::Place> places = plan_.places_of(func_);
     for (const FuncResult& result : func_.results) {
       const MemoryPlan::Tensor* tensor = plan_.find_tensor(result.name);
-      int64_t from = places[result.value.index].offset;
-      if (tensor && from != tensor->offset) {
-        entry_.copies.push_back({static_cast<uint64_t>(from),
-                                 static_cast<uint64_t>(tensor->offset),
-                                 static_cast<uint64_t>(tensor->type.bytes()),
-                                 {},
-                                 {}});
-      }
+      if (!tensor) continue;
+      MemoryPlan::Place home;
+      home.offset = tensor->offset;
+      add_copy(entry.steps, tensor->type, places[result.value.index], home);
     }
-    return std::move(entry_);
+    return entry;
   }
 
  private:
-  std::optional<Error> add_ops(const Func& func, int loop) {
+  std::optional<Error> add_ops(const Func& func, std::vector<Step>& steps) {
     std::vector<MemoryPlan::Place> places = plan_.places_of(func);
     for (const Op& op : func.ops) {
       if (std::holds_alternative<View>(op.def->body)) continue;  // another name for its operand's memory
       if (is_scan(op)) {
-        if (std::optional<Error> error = add_loop(func, op, loop)) return error;
+        if (std::optional<Error> error = add_loop(func, op, steps)) return error;
       } else {
         const Func* kernel =
             std::holds_alternative<Call>(op.def->body) ? module_.find(attr_string(op.attrs, "callee")) : nullptr;
         if (!kernel) {
           return Error{fmt::format("@{} holds `{}` outside a kernel; run pass `fuse`", func.name, op.def->name)};
         }
-        add_call(func, op, *kernel, places);
+        steps.push_back({launch_of(func, op, *kernel, places)});
       }
-      bool makes_loss = loop < 0 && std::find(op.results.begin(), op.results.end(), loss_) != op.results.end();
-      if (!makes_loss) continue;
-      entry_.check_loss_after = static_cast<int>(entry_.calls.size());
-      entry_.loss_offset = static_cast<uint64_t>(places[loss_.index].offset);
+      bool makes_loss = lengths_.empty() && std::find(op.results.begin(), op.results.end(), loss_) != op.results.end();
+      if (makes_loss) {
+        steps.push_back({CheckStep{func.name_of(loss_), func.type(loss_).dtype,
+                                   static_cast<uint64_t>(places[loss_.index].offset)}});
+      }
     }
     return std::nullopt;
   }
 
-  void add_call(const Func& func, const Op& op, const Func& kernel, const std::vector<MemoryPlan::Place>& places) {
-    KernelCall made;
+  LaunchStep launch_of(const Func& func, const Op& op, const Func& kernel,
+                       const std::vector<MemoryPlan::Place>& places) const {
+    LaunchStep made;
     made.kernel = lower_kernel(kernel);
     made.summary = divergence_summary(kernel);
     made.loop_lengths = lengths_;
@@ -119,35 +118,38 @@ class EntryBuilder {
       const Op& maker = kernel.ops[static_cast<size_t>(defining[kernel.results[r].value.index])];
       made.outputs.push_back({func.name_of(op.results[r]), std::string(maker.def->name), maker.location.text()});
     }
-    entry_.calls.push_back(std::move(made));
+    return made;
   }
 
-  std::optional<Error> add_loop(const Func& func, const Op& op, int parent) {
+  std::optional<Error> add_loop(const Func& func, const Op& op, std::vector<Step>& steps) {
     ScanParts parts(op);
     const Func& body = *module_.find(parts.body);
-    auto index = entry_.loops.size();
-    entry_.loops.push_back(
-        {body.name, static_cast<int>(entry_.calls.size()), 0, parent, parts.length, parts.reverse, {}});
+    LoopStep loop{body.name, parts.length, parts.reverse, {}};
     lengths_.push_back(parts.length);
-    std::optional<Error> error = add_ops(body, static_cast<int>(index));
+    std::optional<Error> error = add_ops(body, loop.body);
     lengths_.pop_back();
-    entry_.loops[index].last_call = static_cast<int>(entry_.calls.size());
     std::vector<MemoryPlan::Place> outer = plan_.places_of(func), inner = plan_.places_of(body);
     for (size_t r = 0; r < op.results.size(); ++r) {
       const Type& type = body.type(body.results[r].value);
-      MemoryPlan::Place from = inner[body.results[r].value.index], to = outer[op.results[r].index];
+      MemoryPlan::Place to = outer[op.results[r].index];
       to.strides.push_back(r < parts.carries ? 0 : type.bytes());
-      if (from == to) continue;
-      entry_.loops[index].copies.push_back({static_cast<uint64_t>(from.offset), static_cast<uint64_t>(to.offset),
-                                            static_cast<uint64_t>(type.bytes()), from.strides, to.strides});
+      add_copy(loop.body, type, inner[body.results[r].value.index], to);
     }
+    steps.push_back({std::move(loop)});
     return error;
+  }
+
+  // Where a value is not yet at its place.
+  static void add_copy(std::vector<Step>& steps, const Type& type, const MemoryPlan::Place& from,
+                       const MemoryPlan::Place& to) {
+    if (from == to) return;
+    steps.push_back({CopyStep{static_cast<uint64_t>(from.offset), static_cast<uint64_t>(to.offset),
+                              static_cast<uint64_t>(type.bytes()), from.strides, to.strides}});
   }
 
   const Module& module_;
   const Func& func_;
   const MemoryPlan& plan_;
-  ProgramEntry entry_;
   ValueId loss_;
   std::vector<int64_t> lengths_;  // of the loops around
 };

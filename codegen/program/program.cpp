@@ -1,9 +1,9 @@
-// Calls and loops of an entry point: their order, how often they run and what memory they reach.
+// Steps of an entry point: their launches in order, how often these run and what memory they reach.
 #include "codegen/program/program.h"
 
 namespace tarn {
 
-uint64_t KernelCall::bytes_in_loops(size_t b) const {
+uint64_t LaunchStep::bytes_in_loops(size_t b) const {
   int64_t bytes = kernel.buffers[b].type.bytes();
   for (size_t loop = 0; loop < loop_lengths.size() && bytes > 0; ++loop) {
     bytes += buffer_strides[b][loop] * (loop_lengths[loop] - 1);
@@ -11,27 +11,27 @@ uint64_t KernelCall::bytes_in_loops(size_t b) const {
   return static_cast<uint64_t>(bytes);
 }
 
-int64_t KernelCall::runs() const {
+int64_t LaunchStep::runs() const {
   int64_t runs = 1;
   for (int64_t length : loop_lengths) runs *= length;
   return runs;
 }
 
-std::vector<ProgramStep> steps_of(const ProgramEntry& entry, int loop) {
-  int at = loop < 0 ? 0 : entry.loops[static_cast<size_t>(loop)].first_call;
-  int last = loop < 0 ? static_cast<int>(entry.calls.size()) : entry.loops[static_cast<size_t>(loop)].last_call;
-  std::vector<ProgramStep> steps;
-  auto add_calls = [&](int end) {
-    for (; at < end; ++at) steps.push_back({at, -1});
-  };
-  for (size_t inner = 0; inner < entry.loops.size(); ++inner) {
-    if (entry.loops[inner].parent != loop) continue;
-    add_calls(entry.loops[inner].first_call);
-    steps.push_back({-1, static_cast<int>(inner)});
-    at = entry.loops[inner].last_call;
+static void collect_launches(const std::vector<Step>& steps, std::vector<const LaunchStep*>& launches) {
+  for (const Step& step : steps) {
+    if (const LaunchStep* launch = std::get_if<LaunchStep>(&step.node)) launches.push_back(launch);
+    if (const LoopStep* loop = std::get_if<LoopStep>(&step.node)) collect_launches(loop->body, launches);
   }
-  add_calls(last);
-  return steps;
+}
+
+std::vector<const LaunchStep*> launches_of(const std::vector<Step>& steps) {
+  std::vector<const LaunchStep*> launches;
+  collect_launches(steps, launches);
+  return launches;
+}
+
+std::vector<const LaunchStep*> launches_of(const ProgramEntry& entry) {
+  return launches_of(entry.steps);
 }
 
 }  // namespace tarn

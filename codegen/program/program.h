@@ -1,10 +1,11 @@
-// A whole compiled model before a target sees it: kernels in order for each entry point, and where everything lies in
+// A whole compiled model before a target sees it: for each entry point a list of steps, and where everything lies in
 // the arena.  Made from the planned module by codegen/program/build_program.h; a target turns it into an object file
 // whose tables are those of runtime/tarn_abi.h.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "codegen/kernel/kernel.h"
@@ -29,7 +30,8 @@ struct KernelOutputInfo {
   std::string location;  // "mnist.tarn:7:12" or ""
 };
 
-struct KernelCall {
+// Runs a kernel.
+struct LaunchStep {
   Kernel kernel;
   std::vector<uint64_t> buffer_offsets;   // where each of kernel.buffers lies in the arena, in bytes, 64-aligned
   std::vector<KernelOutputInfo> outputs;  // one for each Out buffer
@@ -43,43 +45,46 @@ struct KernelCall {
   int64_t runs() const;  // in one run of the entry point
 };
 
-// Copies `bytes` from one place of the arena to another, after all kernels (a result that is its argument unchanged, or
-// two results of one value) or at the end of each iteration of a loop.
-struct ArenaCopy {
+// Copies `bytes` from one place of the arena to another.  The places do not overlap.
+struct CopyStep {
   uint64_t from = 0;
   uint64_t to = 0;
   uint64_t bytes = 0;
   std::vector<int64_t> from_strides = {}, to_strides = {};  // as buffer_strides; empty outside loops
 };
 
-// Runs calls [first_call, last_call), and the loops within, `length` times.
-struct ProgramLoop {
+// Ends the entry point with status 1 where the scalar at `offset` is NaN or infinite: no step after this one runs, and
+// none before it has overwritten anything persistent.  Never in a loop.
+struct CheckStep {
+  std::string name;  // of the scalar: "loss"
+  DType dtype = DType::F32;
+  uint64_t offset = 0;
+};
+
+struct Step;
+
+// Runs `body` `length` times, one iteration after the other.
+struct LoopStep {
   std::string name;  // of its body
-  int first_call = 0;
-  int last_call = 0;
-  int parent = -1;  // the loop around, or -1
   int64_t length = 0;
-  bool reverse = false;           // the iterations are length-1 .. 0
-  std::vector<ArenaCopy> copies;  // at the end of each iteration
+  bool reverse = false;  // the iterations are length-1 .. 0
+  std::vector<Step> body;
+};
+
+// A target handles each kind; a further one (a library's routine, a collective of several machines) is one more.
+struct Step {
+  std::variant<LaunchStep, LoopStep, CopyStep, CheckStep> node;
 };
 
 struct ProgramEntry {
-  std::string name;                // "train_step"
-  std::vector<KernelCall> calls;   // in order; those of a loop's body once
-  std::vector<ProgramLoop> loops;  // in order of their begin, outer ones first
-  std::vector<ArenaCopy> copies;
-  // After this many calls the loss is known and nothing persistent has been overwritten: the entry point returns 1 if
-  // the f32 at loss_offset is not finite.  -1: no check.
-  int check_loss_after = -1;
-  uint64_t loss_offset = 0;
+  std::string name;         // "train_step"
+  std::vector<Step> steps;  // each sees what those before it have stored
 };
 
-// One call, or one loop, directly in loop `loop` of the entry point (-1: in none); in order.
-struct ProgramStep {
-  int call = -1;
-  int loop = -1;
-};
-std::vector<ProgramStep> steps_of(const ProgramEntry& entry, int loop);
+// The launches of an entry point in order, those of a loop's body once: by its position here, a launch is known to
+// tables and traces.
+std::vector<const LaunchStep*> launches_of(const ProgramEntry& entry);
+std::vector<const LaunchStep*> launches_of(const std::vector<Step>& steps);
 
 struct Program {
   std::string name;
@@ -91,5 +96,8 @@ struct Program {
   std::vector<ProgramEntry> entries;  // any of init, train_step, eval_step, predict
   std::string config;                 // JSON
 };
+
+// The steps of every entry point, a line each.  `tarn build --emit=program` prints it.
+std::string print(const Program& program);
 
 }  // namespace tarn

@@ -16,7 +16,7 @@ static constexpr double kPoison = std::numeric_limits<double>::quiet_NaN();
 // One run of one kernel.
 class KernelRun {
  public:
-  KernelRun(const KernelCall& call, SimulatedArena& arena)
+  KernelRun(const LaunchStep& call, SimulatedArena& arena)
       : call_(call),
         kernel_(call.kernel),
         arena_(arena),
@@ -141,7 +141,7 @@ class KernelRun {
     }
   }
 
-  const KernelCall& call_;
+  const LaunchStep& call_;
   const Kernel& kernel_;
   SimulatedArena& arena_;
   std::vector<double> scalars_;
@@ -180,28 +180,26 @@ std::vector<double> SimulatedArena::get(const std::string& tensor) const {
 
 void SimulatedArena::run(const ProgramEntry& entry) {
   iterations_.clear();
-  run_steps(entry, -1);
-  for (const ArenaCopy& copy : entry.copies) run_copy(copy);
+  run_steps(entry.steps);
 }
 
-void SimulatedArena::run_steps(const ProgramEntry& entry, int parent) {
-  for (const ProgramStep& step : steps_of(entry, parent)) {
-    if (step.loop < 0) {
-      const KernelCall& call = entry.calls[static_cast<size_t>(step.call)];
-      KernelRun(call, *this).block(call.kernel.body);
-      continue;
-    }
-    const ProgramLoop& loop = entry.loops[static_cast<size_t>(step.loop)];
-    for (int64_t n = 0; n < loop.length; ++n) {
-      iterations_.push_back(loop.reverse ? loop.length - 1 - n : n);
-      run_steps(entry, step.loop);
-      for (const ArenaCopy& copy : loop.copies) run_copy(copy);
-      iterations_.pop_back();
+void SimulatedArena::run_steps(const std::vector<Step>& steps) {
+  for (const Step& step : steps) {
+    if (const LaunchStep* launch = std::get_if<LaunchStep>(&step.node)) {
+      KernelRun(*launch, *this).block(launch->kernel.body);
+    } else if (const CopyStep* copy = std::get_if<CopyStep>(&step.node)) {
+      run_copy(*copy);
+    } else if (const LoopStep* loop = std::get_if<LoopStep>(&step.node)) {
+      for (int64_t n = 0; n < loop->length; ++n) {
+        iterations_.push_back(loop->reverse ? loop->length - 1 - n : n);
+        run_steps(loop->body);
+        iterations_.pop_back();
+      }
     }
   }
 }
 
-void SimulatedArena::run_copy(const ArenaCopy& copy) {
+void SimulatedArena::run_copy(const CopyStep& copy) {
   auto from = static_cast<std::ptrdiff_t>(copy.from), to = static_cast<std::ptrdiff_t>(copy.to);
   for (size_t loop = 0; loop < copy.from_strides.size(); ++loop) from += copy.from_strides[loop] * iterations_[loop];
   for (size_t loop = 0; loop < copy.to_strides.size(); ++loop) to += copy.to_strides[loop] * iterations_[loop];

@@ -18,7 +18,7 @@ class SimulatedArena {
   void set(const std::string& tensor, const std::vector<double>& elements);
   std::vector<double> get(const std::string& tensor) const;
 
-  // Runs all kernels and copies of an entry point in order.
+  // Runs all steps of an entry point in order; a check lets everything pass.
   void run(const ProgramEntry& entry);
 
  private:
@@ -26,8 +26,8 @@ class SimulatedArena {
 
   const ProgramTensor& find(const std::string& tensor) const;
   void store(uint64_t address, int64_t bytes, double value);
-  void run_steps(const ProgramEntry& entry, int parent);  // those directly in loop `parent`
-  void run_copy(const ArenaCopy& copy);
+  void run_steps(const std::vector<Step>& steps);
+  void run_copy(const CopyStep& copy);
 
   const Program& program_;
   std::vector<double> memory_;

@@ -47,12 +47,13 @@ Program three_kernels() {
   program.tensors.push_back({"lr", {DType::F64, {}}, Role::Hyper, 8, 0.25});
   ProgramEntry entry;
   entry.name = "eval_step";
-  entry.calls.push_back({reverse("first"), {kA, kB}, {{"b", "reverse", "f.tarn:1:2"}}, "div at f.tarn:1:2"});
-  entry.calls.push_back({total(), {kB, kLoss}, {{"loss", "sum", ""}}, ""});
-  entry.calls.push_back({reverse("second"), {kB, kA}, {{"a", "reverse", ""}}, ""});
-  entry.check_loss_after = 2;
-  entry.loss_offset = kLoss;
-  entry.copies.push_back({kA, kB, 64});
+  entry.steps = {
+      {LaunchStep{reverse("first"), {kA, kB}, {{"b", "reverse", "f.tarn:1:2"}}, "div at f.tarn:1:2"}},
+      {LaunchStep{total(), {kB, kLoss}, {{"loss", "sum", ""}}, ""}},
+      {CheckStep{"loss", DType::F32, kLoss}},
+      {LaunchStep{reverse("second"), {kB, kA}, {{"a", "reverse", ""}}, ""}},
+      {CopyStep{kA, kB, 64}},
+  };
   program.entries.push_back(std::move(entry));
   return program;
 }
@@ -165,7 +166,7 @@ TEST_CASE("calls of equal kernels run one function, at their own places") {
   CHECK(text->find("@tarn.eval_step.first(ptr") != std::string::npos);
   CHECK(text->find("@tarn.eval_step.second(ptr") == std::string::npos);
   Program other = three_kernels();
-  other.entries[0].calls[2].buffer_offsets = {kA, kA};  // in place: not the same code
+  std::get<LaunchStep>(other.entries[0].steps[3].node).buffer_offsets = {kA, kA};  // in place: not the same code
   text = emit_cpu(other, options, EmitKind::LlvmIr);
   REQUIRE(text);
   CHECK(text->find("@tarn.eval_step.second(ptr") != std::string::npos);

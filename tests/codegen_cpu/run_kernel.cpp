@@ -65,20 +65,20 @@ int run_entry(const tarn_entry& entry, uint8_t* arena, uint32_t threads, void (*
 Program program_of(const Kernel& kernel, const Placement& placement) {
   Program program;
   program.name = "test";
-  KernelCall call{kernel, {}, {}, ""};
+  LaunchStep launch{kernel, {}, {}, ""};
   uint64_t end = 64;
   for (const KernelBuffer& buffer : kernel.buffers) {
-    call.buffer_offsets.push_back(end);
+    launch.buffer_offsets.push_back(end);
     end += round_up(static_cast<uint64_t>(buffer.type.bytes()) + 64);
   }
-  for (auto [out, in] : placement.in_place) call.buffer_offsets[out] = call.buffer_offsets[in];
+  for (auto [out, in] : placement.in_place) launch.buffer_offsets[out] = launch.buffer_offsets[in];
   program.arena_bytes = end;
   program.persistent_bytes = end;
   program.batch = 1;
   program.config = "{}";
   ProgramEntry entry;
   entry.name = "train_step";
-  entry.calls.push_back(std::move(call));
+  entry.steps.push_back({std::move(launch)});
   program.entries.push_back(std::move(entry));
   return program;
 }
@@ -93,7 +93,7 @@ std::string run_compiled(const Kernel& kernel, const std::string& cpu, uint32_t 
   if (!compiled) return compiled.error().message;
   const tarn_program* table = (*compiled)->program();
   Arena arena(program.arena_bytes);
-  const std::vector<uint64_t>& offsets = program.entries[0].calls[0].buffer_offsets;
+  const std::vector<uint64_t>& offsets = launches_of(program.entries[0])[0]->buffer_offsets;
   std::vector<bool> is_covered(program.arena_bytes, false);
   for (size_t b = 0; b < buffers.size(); ++b) {
     std::fill_n(is_covered.begin() + static_cast<std::ptrdiff_t>(offsets[b]), buffers[b].size(), true);

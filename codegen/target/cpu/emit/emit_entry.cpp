@@ -1,10 +1,11 @@
-// Entry points: the calls of kernels in order, each thread with its share of the tasks, and barriers only where one
+// Entry points: the steps in order, each thread with its share of the tasks, and barriers only where one
 // kernel touches what another thread's kernel has touched.
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/IntrinsicsX86.h>
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 
 #include "codegen/target/cpu/emit/emit_program.h"
 #include "runtime/tarn_abi.h"
@@ -41,13 +42,13 @@ class BarrierPlan {
   std::vector<Span> touched_;
 };
 
-std::vector<Span> spans_of(const KernelCall& call, bool is_shared) {
+std::vector<Span> spans_of(const LaunchStep& launch, bool is_shared) {
   std::vector<Span> spans;
-  for (size_t b = 0; b < call.kernel.buffers.size(); ++b) {
-    uint64_t bytes = call.bytes_in_loops(b);
+  for (size_t b = 0; b < launch.kernel.buffers.size(); ++b) {
+    uint64_t bytes = launch.bytes_in_loops(b);
     if (bytes == 0) continue;
-    spans.push_back({call.buffer_offsets[b], call.buffer_offsets[b] + bytes,
-                     call.kernel.buffers[b].kind == BufferKind::Out, is_shared});
+    spans.push_back({launch.buffer_offsets[b], launch.buffer_offsets[b] + bytes,
+                     launch.kernel.buffers[b].kind == BufferKind::Out, is_shared});
   }
   return spans;
 }
@@ -60,6 +61,8 @@ class EntryEmitter {
       : module_(module), entry_(entry), b_(module.getContext()) {}
 
   llvm::Function* run(const std::vector<KernelCode>& kernels) {
+    std::vector<const LaunchStep*> launches = launches_of(entry_);
+    for (size_t k = 0; k < launches.size(); ++k) code_[launches[k]] = {kernels[k], static_cast<uint32_t>(k)};
     auto* type = llvm::FunctionType::get(b_.getInt32Ty(), {b_.getPtrTy(), b_.getPtrTy()}, false);
     function_ = llvm::Function::Create(type, llvm::GlobalValue::InternalLinkage, "tarn." + entry_.name, module_);
     b_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
@@ -74,9 +77,7 @@ class EntryEmitter {
     is_team_ = b_.CreateICmpUGT(threads, b_.getInt32(1));
     Value* trace = field(offsetof(tarn_team, trace), b_.getPtrTy());
     is_traced_ = b_.CreateICmpNE(trace, llvm::ConstantPointerNull::get(b_.getPtrTy()));
-    emit_steps(kernels, -1);
-    check_loss(static_cast<int>(kernels.size()));
-    copy_results();
+    emit_steps(entry_.steps, true);
     finish(0);
     return function_;
   }
@@ -126,28 +127,37 @@ class EntryEmitter {
     });
   }
 
-  // What stands directly in loop `loop`, or -1.
-  void emit_steps(const std::vector<KernelCode>& kernels, int loop) {
-    for (const ProgramStep& step : steps_of(entry_, loop)) {
-      bool is_loop = step.loop >= 0;
-      if (loop < 0) check_loss(is_loop ? entry_.loops[static_cast<size_t>(step.loop)].first_call : step.call);
-      if (is_loop) {
-        emit_loop(kernels, step.loop);
+  // `is_shared`: some of these steps run on all threads, or may.
+  void emit_steps(const std::vector<Step>& steps, bool is_shared) {
+    for (size_t s = 0; s < steps.size(); ++s) {
+      if (const LaunchStep* launch = std::get_if<LaunchStep>(&steps[s].node)) {
+        emit_launch(*launch);
+      } else if (const LoopStep* loop = std::get_if<LoopStep>(&steps[s].node)) {
+        emit_loop(*loop);
+      } else if (const CheckStep* check = std::get_if<CheckStep>(&steps[s].node)) {
+        emit_check(*check);
       } else {
-        auto k = static_cast<size_t>(step.call);
-        call_kernel(entry_.calls[k], kernels[k]);
-        trace_kernel(static_cast<uint32_t>(k));
+        std::vector<const CopyStep*> copies;  // all that come now: between one pair of barriers
+        for (; s < steps.size() && std::holds_alternative<CopyStep>(steps[s].node); ++s) {
+          copies.push_back(&std::get<CopyStep>(steps[s].node));
+        }
+        --s;
+        emit_copies(copies, is_shared);
       }
     }
   }
 
+  bool has_shared_launch(const std::vector<Step>& steps) const {
+    std::vector<const LaunchStep*> launches = launches_of(steps);
+    return std::any_of(launches.begin(), launches.end(),
+                       [&](const LaunchStep* launch) { return code_.at(launch).kernel.tasks > 0; });
+  }
+
   // All threads go through the iterations together.  Each begins with nothing touched that a barrier has not settled,
   // unless it is all done by thread 0.
-  void emit_loop(const std::vector<KernelCode>& kernels, int index) {
-    const ProgramLoop& loop = entry_.loops[static_cast<size_t>(index)];
+  void emit_loop(const LoopStep& loop) {
     if (loop.length == 0) return;
-    bool is_shared = std::any_of(kernels.begin() + loop.first_call, kernels.begin() + loop.last_call,
-                                 [](const KernelCode& kernel) { return kernel.tasks > 0; });
+    bool is_shared = has_shared_launch(loop.body);
     barrier();
     llvm::BasicBlock* before = b_.GetInsertBlock();
     auto* body = llvm::BasicBlock::Create(module_.getContext(), "loop", function_);
@@ -162,12 +172,7 @@ class EntryEmitter {
       uint64_t place = offsetof(tarn_team, iterations) + sizeof(uint64_t) * (iterations_.size() - 1);
       b_.CreateStore(iterations_.back(), b_.CreateGEP(b_.getInt8Ty(), team_, b_.getInt64(place)));
     }
-    emit_steps(kernels, index);
-    if (!loop.copies.empty() && is_shared) barrier();
-    when(is_first_, [&] {
-      for (const ArenaCopy& copy : loop.copies) emit_copy(copy);
-    });
-    for (const ArenaCopy& copy : loop.copies) barriers_.needs_barrier({{copy.to, copy.to + copy.bytes, true, false}});
+    emit_steps(loop.body, is_shared);
     if (is_shared) barrier();
     iterations_.pop_back();
     count->addIncoming(b_.CreateAdd(count, b_.getInt64(1)), b_.GetInsertBlock());
@@ -185,7 +190,16 @@ class EntryEmitter {
     return place;
   }
 
-  void emit_copy(const ArenaCopy& copy) {
+  // By thread 0, when all before it is done.
+  void emit_copies(const std::vector<const CopyStep*>& copies, bool is_shared) {
+    if (is_shared) barrier();
+    when(is_first_, [&] {
+      for (const CopyStep* copy : copies) emit_copy(*copy);
+    });
+    for (const CopyStep* copy : copies) barriers_.needs_barrier({{copy->to, copy->to + copy->bytes, true, false}});
+  }
+
+  void emit_copy(const CopyStep& copy) {
     llvm::Align align(copy.from_strides.empty() ? 64 : 1);
     b_.CreateMemCpy(moved(copy.to, copy.to_strides), align, moved(copy.from, copy.from_strides), align, copy.bytes);
   }
@@ -197,8 +211,14 @@ class EntryEmitter {
     return arguments;
   }
 
-  void call_kernel(const KernelCall& call, const KernelCode& kernel) {
-    std::vector<Span> spans = spans_of(call, kernel.tasks > 0);
+  void emit_launch(const LaunchStep& launch) {
+    const auto& [kernel, number] = code_.at(&launch);
+    call_kernel(launch, kernel);
+    trace_kernel(number);
+  }
+
+  void call_kernel(const LaunchStep& launch, const KernelCode& kernel) {
+    std::vector<Span> spans = spans_of(launch, kernel.tasks > 0);
     if (barriers_.needs_barrier(spans)) {
       barrier();
       barriers_.needs_barrier(spans);
@@ -247,27 +267,18 @@ class EntryEmitter {
     b_.CreateRetVoid();
   }
 
-  void check_loss(int calls_done) {
-    if (entry_.check_loss_after != calls_done || is_loss_checked_) return;
-    is_loss_checked_ = true;
+  void emit_check(const CheckStep& check) {
     barrier();
-    Value* loss = b_.CreateLoad(b_.getFloatTy(), at(entry_.loss_offset));
-    Value* magnitude = b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, loss);
-    Value* is_finite = b_.CreateFCmpOLT(magnitude, llvm::ConstantFP::getInfinity(b_.getFloatTy()));
+    llvm::Type* type = check.dtype == DType::F64 ? b_.getDoubleTy() : b_.getFloatTy();
+    Value* scalar = b_.CreateLoad(type, at(check.offset));
+    Value* magnitude = b_.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, scalar);
+    Value* is_finite = b_.CreateFCmpOLT(magnitude, llvm::ConstantFP::getInfinity(type));
     auto* diverged = llvm::BasicBlock::Create(module_.getContext(), "diverged", function_);
     auto* go_on = llvm::BasicBlock::Create(module_.getContext(), "finite", function_);
     b_.CreateCondBr(is_finite, go_on, diverged);
     b_.SetInsertPoint(diverged);
     finish(1);
     b_.SetInsertPoint(go_on);
-  }
-
-  void copy_results() {
-    if (entry_.copies.empty()) return;
-    barrier();
-    when(is_first_, [&] {
-      for (const ArenaCopy& copy : entry_.copies) emit_copy(copy);
-    });
   }
 
   llvm::Module& module_;
@@ -278,7 +289,11 @@ class EntryEmitter {
   Value *arena_ = nullptr, *team_ = nullptr, *thread_ = nullptr, *threads_ = nullptr;
   Value *is_first_ = nullptr, *is_team_ = nullptr, *is_traced_ = nullptr;
   std::vector<Value*> iterations_;  // of the loops around, outermost first
-  bool is_loss_checked_ = false;
+  struct LaunchCode {
+    KernelCode kernel;
+    uint32_t number = 0;  // among the launches of the entry point
+  };
+  std::map<const LaunchStep*, LaunchCode> code_;
   BarrierPlan barriers_;
 };
 

@@ -72,16 +72,17 @@ CpuModule build_module(const Program& program, const CpuTraits& target, const Ta
   std::map<size_t, KernelCode> made;  // by number of the function
   for (size_t e = 0; e < program.entries.size(); ++e) {
     const ProgramEntry& entry = program.entries[e];
+    std::vector<const LaunchStep*> launches = launches_of(entry);
     std::vector<KernelCode> kernels;
-    for (size_t k = 0; k < entry.calls.size(); ++k) {
-      const KernelCall& call = entry.calls[k];
+    for (size_t k = 0; k < launches.size(); ++k) {
+      const LaunchStep& launch = *launches[k];
       KernelCode& code = made[shared[e][k].function];
       if (!code.function) {
-        std::string name = "tarn." + entry.name + "." + call.kernel.name;
-        code = emit_kernel(module, target, options, call, name, shared[e][k].is_shared);
+        std::string name = "tarn." + entry.name + "." + launch.kernel.name;
+        code = emit_kernel(module, target, options, launch, name, shared[e][k].is_shared);
       }
       kernels.push_back(code);
-      if (shared[e][k].is_shared) kernels.back().places = table_of(module, call.buffer_offsets);
+      if (shared[e][k].is_shared) kernels.back().places = table_of(module, launch.buffer_offsets);
     }
     entries.push_back(emit_entry(module, entry, kernels));
   }

@@ -20,7 +20,7 @@ struct CpuModule {
 
 CpuModule build_module(const Program& program, const CpuTraits& target, const TargetOptions& options);
 
-// The entry point as int32_t(ptr arena, ptr team); `kernels`: one for each call.
+// The entry point as int32_t(ptr arena, ptr team); `kernels`: one for each of launches_of(entry).
 llvm::Function* emit_entry(llvm::Module& module, const ProgramEntry& entry, const std::vector<KernelCode>& kernels);
 
 // Defines the constant `tarn_program` named options.program_symbol; `entries`: one for each of program.entries.

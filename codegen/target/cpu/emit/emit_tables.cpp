@@ -93,25 +93,25 @@ class TableEmitter {
         sizeof(tarn_tensor));
   }
 
-  Constant* kernel_record(const KernelCall& call) {
+  Constant* kernel_record(const LaunchStep& launch) {
     std::vector<Constant*> outputs;
     size_t info = 0;
-    for (size_t b = 0; b < call.kernel.buffers.size(); ++b) {
-      const KernelBuffer& buffer = call.kernel.buffers[b];
-      if (buffer.kind != BufferKind::Out || info >= call.outputs.size()) continue;
-      const KernelOutputInfo& output = call.outputs[info++];
+    for (size_t b = 0; b < launch.kernel.buffers.size(); ++b) {
+      const KernelBuffer& buffer = launch.kernel.buffers[b];
+      if (buffer.kind != BufferKind::Out || info >= launch.outputs.size()) continue;
+      const KernelOutputInfo& output = launch.outputs[info++];
       std::vector<Constant*> strides;
-      for (size_t loop = 0; loop < call.loop_lengths.size() && loop < TARN_MAX_LOOPS; ++loop) {
-        strides.push_back(u64(static_cast<uint64_t>(call.buffer_strides[b][loop])));
+      for (size_t loop = 0; loop < launch.loop_lengths.size() && loop < TARN_MAX_LOOPS; ++loop) {
+        strides.push_back(u64(static_cast<uint64_t>(launch.buffer_strides[b][loop])));
       }
       outputs.push_back(
           record({text(output.name), text(output.op), text(output.location),
-                  u32(static_cast<uint64_t>(buffer.type.dtype)), u32(strides.size()), u64(call.buffer_offsets[b]),
+                  u32(static_cast<uint64_t>(buffer.type.dtype)), u32(strides.size()), u64(launch.buffer_offsets[b]),
                   u64(static_cast<uint64_t>(buffer.type.elements())), array(strides)},
                  sizeof(tarn_kernel_output)));
     }
-    KernelCost cost = cost_of(call.kernel);
-    return record({text(call.kernel.name), text(call.summary), u32(outputs.size()), u32(0), array(outputs),
+    KernelCost cost = cost_of(launch.kernel);
+    return record({text(launch.kernel.name), text(launch.summary), u32(outputs.size()), u32(0), array(outputs),
                    f64(cost.flops), f64(cost.bytes)},
                   sizeof(tarn_kernel));
   }
@@ -120,7 +120,7 @@ class TableEmitter {
     for (size_t e = 0; e < program_.entries.size(); ++e) {
       if (program_.entries[e].name != name) continue;
       std::vector<Constant*> kernels;
-      for (const KernelCall& call : program_.entries[e].calls) kernels.push_back(kernel_record(call));
+      for (const LaunchStep* launch : launches_of(program_.entries[e])) kernels.push_back(kernel_record(*launch));
       return record({entries[e], u32(kernels.size()), u32(0), array(kernels)}, sizeof(tarn_entry));
     }
     return record({null(), u32(0), u32(0), null()}, sizeof(tarn_entry));

@@ -75,7 +75,7 @@ KernelEmitter::Scope::~Scope() {
 }
 
 KernelEmitter::KernelEmitter(llvm::Module& module, const CpuTraits& target, const TargetOptions& options,
-                             const KernelCall& call, const Kernel& kernel, bool is_shared)
+                             const LaunchStep& call, const Kernel& kernel, bool is_shared)
     : module_(module),
       target_(target),
       parallel_cycles_(options.parallel_cycles),
@@ -142,7 +142,7 @@ KernelCode KernelEmitter::run(const std::string& name) {
 }
 
 KernelCode emit_kernel(llvm::Module& module, const CpuTraits& target, const TargetOptions& options,
-                       const KernelCall& call, const std::string& name, bool is_shared) {
+                       const LaunchStep& call, const std::string& name, bool is_shared) {
   Kernel kernel = prepare(call.kernel);
   return KernelEmitter(module, target, options, call, kernel, is_shared).run(name);
 }

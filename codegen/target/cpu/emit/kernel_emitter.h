@@ -36,7 +36,7 @@ struct KernelCode {
 };
 
 KernelCode emit_kernel(llvm::Module& module, const CpuTraits& target, const TargetOptions& options,
-                       const KernelCall& call, const std::string& name, bool is_shared);
+                       const LaunchStep& call, const std::string& name, bool is_shared);
 
 // An index: dynamic + constant, where dynamic is null (0) or known to be a multiple of `multiple`.
 struct Index {
@@ -47,7 +47,7 @@ struct Index {
 
 class KernelEmitter {
  public:
-  KernelEmitter(llvm::Module& module, const CpuTraits& target, const TargetOptions& options, const KernelCall& call,
+  KernelEmitter(llvm::Module& module, const CpuTraits& target, const TargetOptions& options, const LaunchStep& call,
                 const Kernel& kernel, bool is_shared);
   KernelCode run(const std::string& name);
 
@@ -218,7 +218,7 @@ class KernelEmitter {
   llvm::Module& module_;
   const CpuTraits& target_;
   double parallel_cycles_;
-  const KernelCall& call_;
+  const LaunchStep& call_;
   bool is_shared_;  // by several calls
   const Kernel& kernel_;
   KernelFacts facts_;

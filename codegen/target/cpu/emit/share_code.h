@@ -1,4 +1,4 @@
-// Calls whose kernels are equal but for names run one function, which is told where their buffers lie: the layers of a
+// Launches whose kernels are equal but for names run one function, which is told where their buffers lie: the layers of a
 // net then cost one compilation.
 #pragma once
 
@@ -9,7 +9,7 @@
 
 namespace tarn {
 
-// For each call of each entry, in order: the number of the function that it runs, and whether others run it too.
+// For each launch of each entry, in order: the number of the function that it runs, and whether others run it too.
 struct SharedCode {
   size_t function = 0;
   bool is_shared = false;
