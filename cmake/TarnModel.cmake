@@ -2,7 +2,8 @@
 #
 # Compiles a model to NAME.h and libNAME.a (NAME: the file's name without .tarn), and links them to TARGET, which may
 # then #include "NAME.h".  OPTIONS go to `tarn build`, such as --cpu=native or -D H=8.  The library is built again when
-# the model or the compiler changes.  TARN_EXECUTABLE names the compiler where it is not part of this build.
+# the model or the compiler changes.  The compiler is this build's own, or that of find_package(Tarn), or, where this
+# file is used by itself, TARN_EXECUTABLE.
 function(tarn_add_model)
   cmake_parse_arguments(PARSE_ARGV 0 model "" "TARGET;SOURCE;NAME" "OPTIONS")
   if(NOT model_TARGET OR NOT model_SOURCE OR model_UNPARSED_ARGUMENTS)
@@ -14,10 +15,10 @@ function(tarn_add_model)
     cmake_path(GET model_SOURCE STEM model_NAME)
   endif()
 
-  set(compiler_dependency)
   if(TARGET tarn)
     set(compiler $<TARGET_FILE:tarn>)
-    set(compiler_dependency tarn)
+  elseif(TARGET Tarn::tarn)
+    set(compiler $<TARGET_FILE:Tarn::tarn>)
   else()
     find_program(TARN_EXECUTABLE tarn REQUIRED)
     set(compiler ${TARN_EXECUTABLE})
@@ -32,7 +33,7 @@ function(tarn_add_model)
     OUTPUT ${library} ${header}
     COMMAND ${compiler} build ${model_SOURCE} --emit=lib -o ${directory}/${model_NAME}
             --depfile ${directory}/${model_NAME}.d ${model_OPTIONS}
-    DEPENDS ${model_SOURCE} ${compiler_dependency}
+    DEPENDS ${model_SOURCE} ${compiler}
     DEPFILE ${directory}/${model_NAME}.d
     COMMENT "Compiling model ${model_NAME}"
     VERBATIM)

@@ -141,8 +141,8 @@ Result<std::string> find_runtime(const std::string& name) {
   ssize_t length = readlink("/proc/self/exe", self, sizeof self);
   std::string directory(self, length > 0 ? static_cast<size_t>(length) : 0);
   directory.resize(directory.find_last_of('/') == std::string::npos ? 0 : directory.find_last_of('/'));
-  for (std::string_view place : {"/../runtime/", "/../lib/tarn/", "/"}) {
-    std::string path = fmt::format("{}{}{}", directory, place, name);
+  for (std::string_view place : {"../runtime", TARN_ARCHIVES_FROM_COMMAND}) {
+    std::string path = fmt::format("{}/{}/{}", directory, place, name);
     if (access(path.c_str(), R_OK) == 0) return path;
   }
   return Error{fmt::format("cannot find `{}` near `{}`; it is built and installed together with the `tarn` command",

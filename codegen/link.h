@@ -22,8 +22,8 @@ std::optional<Error> link_executable(std::string_view object, const std::string&
 // Writes a static library that holds `object` and all of the embedding runtime.  Runs $AR, or ar.
 std::optional<Error> write_library(std::string_view object, const std::string& output, const LinkOptions& options);
 
-// Where the runtime's archives lie: beside the running command (a build tree), or in ../lib/tarn (an installation).
-// Error: `name` is in none of these places.
+// Where the runtime's archives lie, seen from the running command: in ../runtime (a build tree), or where an
+// installation keeps them (../lib/tarn, unless it was configured otherwise).  Error: `name` is in neither place.
 Result<std::string> find_runtime(const std::string& name);
 
 }  // namespace tarn
