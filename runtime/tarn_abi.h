@@ -90,8 +90,8 @@ typedef struct tarn_team {
   uint32_t thread;                         /* 0 .. threads-1 */
   uint32_t threads;                        /* >= 1 */
   void (*barrier)(struct tarn_team* team); /* all threads meet; called only where threads > 1 */
-  /* NULL, or called by thread 0 after kernel number `kernel` of this entry point (and its barrier) has ended;
-   * in a loop, in each iteration. */
+  /* The same for every thread of the team: NULL, or called by thread 0 after kernel number `kernel` of this entry point
+   * has ended, while the others wait at a barrier; in a loop, in each iteration. */
   void (*trace)(struct tarn_team* team, uint32_t kernel);
   void* user;
   uint64_t iterations[TARN_MAX_LOOPS]; /* set by the entry point: of the loops that run now, outermost first */

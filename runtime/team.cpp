@@ -65,8 +65,10 @@ Team::~Team() {
 }
 
 void Team::set_trace(void (*trace)(tarn_team*, uint32_t), void* user) {
-  members_[0].view.trace = trace;
-  members_[0].view.user = user;
+  for (Member& member : members_) {
+    member.view.trace = trace;
+    member.view.user = user;
+  }
 }
 
 // A sleeper counts itself before the kernel re-checks the value, and the opener looks for sleepers after it changed

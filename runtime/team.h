@@ -25,7 +25,7 @@ class Team {
   unsigned threads() const { return threads_; }
   // Every thread calls entry.run; returns thread 0's result once all have returned.
   int32_t run(const tarn_entry& entry, unsigned char* arena);
-  // Thread 0 calls `trace` after each kernel (tarn_abi.h); null ends it.
+  // Thread 0 calls `trace` after each kernel (tarn_abi.h); null ends it.  Not while run() runs.
   void set_trace(void (*trace)(tarn_team* team, uint32_t kernel), void* user);
 
  private:

@@ -34,9 +34,12 @@ static void meet(tarn_team* team) {
   if (team->threads > 1) team->barrier(team);
 }
 
+// As generated code does it: every thread that is traced waits until thread 0 has looked.
 static void end_kernel(tarn_team* team, uint32_t kernel) {
   meet(team);
-  if (team->thread == 0 && team->trace != nullptr) team->trace(team, kernel);
+  if (team->trace == nullptr) return;
+  if (team->thread == 0) team->trace(team, kernel);
+  meet(team);
 }
 
 template <int F, typename X>
