@@ -8,11 +8,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
+#include "file.h"
+#include "output_file.h"
 #include "text.h"
 
 namespace tarn::runtime {
@@ -48,20 +47,6 @@ struct FileSink {
   int flush() { return write_all(descriptor, buffer, std::exchange(held, 0)); }
 };
 
-static std::string directory_of(const std::string& path) {
-  size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// A link stays a link: what it points to is replaced.
-static std::string real_target(const std::string& path) {
-  struct stat facts = {};
-  char resolved[PATH_MAX];
-  if (lstat(path.c_str(), &facts) == 0 && S_ISLNK(facts.st_mode) && realpath(path.c_str(), resolved) != nullptr)
-    return resolved;
-  return path;
-}
-
 static int sync_directory(const std::string& directory) {
   int descriptor = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) return errno;
@@ -70,50 +55,48 @@ static int sync_directory(const std::string& directory) {
   return code == EINVAL ? 0 : code;  // some file systems cannot sync a directory
 }
 
-static int write_and_sync(const std::string& path, const tarn_st_content& content) {
-  FileSink sink{open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), 0, {}};
-  if (sink.descriptor < 0) return errno;
+static int write_and_sync(NewFile& file, const tarn_st_content& content) {
+  if (file.error() != 0) return file.error();
+  FileSink sink{file.descriptor(), 0, {}};
   int code = tarn_st_save(&content, FileSink::put, &sink);
   if (code == 0) code = sink.flush();
   if (code == 0 && fsync(sink.descriptor) != 0) code = errno;
-  if (close(sink.descriptor) != 0 && code == 0) code = errno;
-  return code;
+  int closing = file.close();
+  return code != 0 ? code : closing;
 }
 
 Status write_checkpoint(const std::string& path, const tarn_st_content& content) {
-  std::string target = real_target(path), temporary = target + ".tmp";
-  int code = write_and_sync(temporary, content);
-  std::string why = code != 0 ? strerror(code) : "";
+  std::string target = real_target(path);
+  NewFile file(target);
+  int code = write_and_sync(file, content);
+  std::string why;
   if (code == 0) {
-    Result<CheckpointFile> written = CheckpointFile::open(temporary);
+    Result<CheckpointFile> written = CheckpointFile::open(file.path());
     if (!written) why = "what was written does not read back: " + written.error().message;
   }
-  if (why.empty() && rename(temporary.c_str(), target.c_str()) != 0) why = strerror(errno);
-  if (!why.empty()) {
-    unlink(temporary.c_str());
-    return Error{path + ": cannot be saved: " + why};
-  }
+  if (code == 0 && why.empty()) code = file.take_place();
+  if (code != 0) why = strerror(code);
+  if (!why.empty()) return Error{path + ": cannot be saved: " + why};
   code = sync_directory(directory_of(target));
   if (code != 0) return Error{path + ": saved, but its directory cannot be synced: " + strerror(code)};
   return Done{};
 }
 
-Status check_writable(const std::string& path, uint64_t bytes) {
-  std::string target = real_target(path), temporary = target + ".tmp";
-  struct stat facts = {};
-  if (stat(target.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode))
-    return Error{path + ": cannot save there: it is not a plain file"};
-  int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) return Error{path + ": cannot save there: " + strerror(errno)};
+Status check_writable(const std::string& path, uint64_t bytes, int64_t files) {
+  std::string target = real_target(path);
+  NewFile probe(target);
+  if (probe.error() != 0) return Error{path + ": cannot save there: " + strerror(probe.error())};
   struct statvfs space = {};
-  bool known = fstatvfs(descriptor, &space) == 0;
-  close(descriptor);
-  unlink(temporary.c_str());
-  uint64_t free_bytes = known ? uint64_t{space.f_bavail} * space.f_frsize : UINT64_MAX;
-  if (free_bytes < bytes)
-    return Error{format("%s: cannot save there: a checkpoint takes %llu bytes, the disk has %llu free", path.c_str(),
-                        static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(free_bytes))};
-  return Done{};
+  if (fstatvfs(probe.descriptor(), &space) != 0) return Done{};
+  uint64_t free_bytes = uint64_t{space.f_bavail} * space.f_frsize, needed = 0;
+  // The new file and those that are kept lie side by side for a moment; one that is there already gives its place.
+  uint64_t most = static_cast<uint64_t>(files) + (file_exists(target) ? 0 : 1);
+  if (__builtin_mul_overflow(bytes, most, &needed)) needed = UINT64_MAX;
+  if (free_bytes >= needed) return Done{};
+  return Error{
+      format("%s: cannot save there: %llu checkpoints of %llu bytes lie there at a time, the disk has %llu free",
+             path.c_str(), static_cast<unsigned long long>(most), static_cast<unsigned long long>(bytes),
+             static_cast<unsigned long long>(free_bytes))};
 }
 
 CheckpointFile::CheckpointFile(CheckpointFile&& other) noexcept

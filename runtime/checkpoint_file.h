@@ -11,12 +11,13 @@
 
 namespace tarn::runtime {
 
-// Writes `content` to `path`: FILE.tmp beside it, fsync, read back and checked against its hash, renamed over `path`,
-// directory fsynced.  On an error `path` is as before and FILE.tmp is gone.
+// Writes `content` to `path`: a new file beside it, fsync, read back and checked against its hash, renamed over `path`,
+// directory fsynced.  On an error `path` is as before and the new file is gone.
 Status write_checkpoint(const std::string& path, const tarn_st_content& content);
 
-// Whether write_checkpoint of so many bytes would work: found out before hours of training, not after.
-Status check_writable(const std::string& path, uint64_t bytes);
+// Whether write_checkpoint of so many bytes would work where `files` of them are kept: found out before hours of
+// training, not after.
+Status check_writable(const std::string& path, uint64_t bytes, int64_t files);
 
 // An open checkpoint whose header and hash are checked; entries are free of duplicates and overlaps.
 class CheckpointFile {

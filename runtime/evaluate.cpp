@@ -38,8 +38,12 @@ std::string totals_text(const Model& model, const Totals& totals) {
   return text + format("  (%lld rows)", static_cast<long long>(totals.rows));
 }
 
+std::string weights_path(const Session& session) {
+  return session.options.load.empty() ? std::string(session.name()) + ".safetensors" : session.options.load;
+}
+
 Status load_for_use(Session& session) {
-  std::string path = session.options.load.empty() ? std::string(session.name()) + ".safetensors" : session.options.load;
+  std::string path = weights_path(session);
   for (auto [hyper, value] : session.options.hypers) session.model.hyper(*hyper) = value;
   bool has_weights = !session.model.of_role(TARN_PARAM).empty() || !session.model.of_role(TARN_STATE).empty();
   if (session.options.load.empty() && !has_weights) return Done{};

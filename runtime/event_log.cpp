@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "output_file.h"
 #include "text.h"
 
 namespace tarn::runtime {
@@ -38,7 +39,7 @@ EventLog::~EventLog() {
 
 Status EventLog::open(const std::string& path, bool append) {
   path_ = path;
-  file_ = fopen(path.c_str(), append ? "ae" : "we");
+  file_ = open_stream(path, append);
   if (file_ == nullptr) return Error{path + ": cannot be written: " + strerror(errno)};
   return Done{};
 }

@@ -206,23 +206,34 @@ static std::string nothing_fits(const std::string& directory, const std::string&
   return message + (names.empty() ? " (the directory is empty)" : ")");
 }
 
-Result<std::vector<std::string>> find_files(const std::string& directory, const std::string& pattern) {
+Result<std::vector<std::string>> list_directory(const std::string& directory) {
   DIR* handle = opendir(directory.c_str());
   if (handle == nullptr) return Error{directory + ": cannot be opened as a directory: " + strerror(errno)};
-  std::vector<std::string> names, fitting;
+  std::vector<std::string> names;
   while (const dirent* entry = readdir(handle))
     if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
   closedir(handle);
   std::sort(names.begin(), names.end());
-  for (const std::string& name : names) {
+  return names;
+}
+
+Result<std::vector<std::string>> find_files(const std::string& directory, const std::string& path_pattern) {
+  size_t slash = path_pattern.rfind('/');
+  std::string head = slash == std::string::npos ? "" : path_pattern.substr(0, slash + 1);
+  std::string pattern = path_pattern.substr(head.size()), place = join_path(directory, head);
+  if (place.empty()) place = directory;
+  Result<std::vector<std::string>> names = list_directory(place);
+  if (!names) return names.error();
+  std::vector<std::string> fitting;
+  for (const std::string& name : *names) {
     std::string plain = without_gz(name);
     bool fits = fnmatch(pattern.c_str(), name.c_str(), 0) == 0 || fnmatch(pattern.c_str(), plain.c_str(), 0) == 0;
-    if (!fits || is_directory(join_path(directory, name))) continue;
+    if (!fits || is_directory(join_path(place, name))) continue;
     // Sorted order puts NAME before NAME.gz.
-    if (plain != name && std::find(fitting.begin(), fitting.end(), plain) != fitting.end()) continue;
-    fitting.push_back(name);
+    if (plain != name && std::find(fitting.begin(), fitting.end(), head + plain) != fitting.end()) continue;
+    fitting.push_back(head + name);
   }
-  if (fitting.empty()) return Error{nothing_fits(directory, pattern, names)};
+  if (fitting.empty()) return Error{nothing_fits(place, pattern, *names)};
   return fitting;
 }
 

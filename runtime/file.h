@@ -70,8 +70,13 @@ bool is_directory(const std::string& path);
 bool file_exists(const std::string& path);
 std::string join_path(const std::string& directory, const std::string& name);
 
-// Names in `directory` that fit the shell pattern, sorted; NAME.gz is dropped where NAME fits as well, and fits where
-// NAME would.  An error where the directory cannot be read or nothing fits (it then names what is there).
+// Names in `directory`, sorted; those that begin with a dot are left out.
+Result<std::vector<std::string>> list_directory(const std::string& directory);
+
+// Names in `directory` that fit the shell pattern, sorted; a pattern with slashes looks in that directory below it (or,
+// from the root, in that one), and the names begin with it. NAME.gz is
+// dropped where NAME fits as well, and fits where NAME would.  An error where the directory cannot be read or nothing
+// fits (it then names what is there).
 Result<std::vector<std::string>> find_files(const std::string& directory, const std::string& pattern);
 
 }  // namespace tarn::runtime

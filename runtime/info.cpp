@@ -1,6 +1,4 @@
 // What a program is made of, or what a checkpoint holds: the `info` command.
-#include <cstdio>
-
 #include "checkpoint_file.h"
 #include "session.h"
 #include "text.h"
@@ -80,7 +78,8 @@ Result<int> run_info(Session& session) {
     if (!file) return file.error();
     text = checkpoint_text(*file);
   }
-  if (fputs(text.c_str(), stdout) < 0 || fflush(stdout) != 0) return Error{"cannot write to standard output"};
+  text.pop_back();  // the newline
+  session.progress.result(text);
   return kDone;
 }
 

@@ -1,13 +1,12 @@
 // Saved weights + .npy rows -> .npy outputs: the `predict` command.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <numeric>
 
 #include "data/npy.h"
+#include "output_file.h"
 #include "session.h"
 #include "signals.h"
 #include "text.h"
@@ -76,10 +75,12 @@ static Status load_inputs(Session& session, Table& table) {
   return Done{};
 }
 
-// One open output file; what was written is removed where the run fails.
+// One open output.  A plain file is a new one that takes its place at the end, and goes away where the run fails; a device
+// or pipe is written in place.
 struct OutputFile {
   const tarn_tensor* tensor;
   std::string path;
+  std::unique_ptr<NewFile> replacing;
   std::FILE* file;
 };
 
@@ -87,15 +88,38 @@ static Error cannot_write(const std::string& path) {
   return Error{path + ": cannot be written: " + strerror(errno)};
 }
 
+// The weights and the inputs are not written over; `-` is standard output.
+static Result<OutputFile> open_output(const tarn_tensor* tensor, const std::string& word, RunFiles& run_files) {
+  std::string path = word == "-" ? "/dev/stdout" : word;
+  if (Status status = run_files.writes(path, kNpyFile, "--output"); !status) return status.error();
+  OutputFile output{tensor, word, nullptr, nullptr};
+  if (is_stream(path)) {
+    output.file = open_stream(path, false);
+  } else {
+    output.replacing = std::make_unique<NewFile>(real_target(path));
+    errno = output.replacing->error();
+    if (errno == 0) output.file = fdopen(output.replacing->release(), "wb");
+  }
+  if (output.file == nullptr) return cannot_write(word);
+  return output;
+}
+
 static Status open_outputs(Session& session, int64_t rows, std::vector<OutputFile>& files) {
   std::vector<const tarn_tensor*> tensors = session.model.of_role(TARN_OUTPUT);
+  RunFiles run_files;
+  run_files.reads(weights_path(session), "--load");
+  for (const std::string& word : session.options.input) {
+    auto target = find_target(session.model.inputs(), word, "input");
+    if (target) run_files.reads(target->second, "--input");
+  }
   for (const std::string& word : session.options.output) {
     auto target = find_target(tensors, word, "output");
     if (!target) return target.error();
     auto& [tensor, path] = *target;
-    std::FILE* file = fopen((path + ".tmp").c_str(), "wbe");
-    if (file == nullptr) return cannot_write(path);
-    files.push_back({tensor, path, file});
+    Result<OutputFile> output = open_output(tensor, path, run_files);
+    if (!output) return output.error();
+    std::FILE* file = output->file;
+    files.push_back(std::move(*output));
     std::vector<int64_t> shape(tensor->shape, tensor->shape + tensor->rank);
     shape[0] = rows;
     std::string header = npy_header(tensor->dtype, shape);
@@ -123,10 +147,11 @@ static Status run_rows(Session& session, const Table& table, std::vector<OutputF
 
 static Status close_outputs(std::vector<OutputFile>& files, Status status) {
   for (OutputFile& output : files) {
-    std::string temporary = output.path + ".tmp";
-    bool closed = fclose(output.file) == 0;
-    if (status && (!closed || rename(temporary.c_str(), output.path.c_str()) != 0)) status = cannot_write(output.path);
-    if (!status) unlink(temporary.c_str());
+    bool is_written = fclose(output.file) == 0;
+    if (status && !is_written) status = cannot_write(output.path);
+    if (!status || output.replacing == nullptr) continue;
+    errno = output.replacing->take_place();
+    if (errno != 0) status = cannot_write(output.path);
   }
   return status;
 }
@@ -147,7 +172,8 @@ Result<int> run_predict(Session& session) {
   status = close_outputs(files, std::move(status));
   if (!status) return status.error();
   for (const OutputFile& output : files)
-    session.progress.line(format("%s: %lld rows", output.path.c_str(), static_cast<long long>(table.rows)));
+    if (output.replacing != nullptr)  // a stream may be standard output itself
+      session.progress.line(format("%s: %lld rows", output.path.c_str(), static_cast<long long>(table.rows)));
   return kDone;
 }
 

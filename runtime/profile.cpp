@@ -6,16 +6,21 @@
 #include <cstdio>
 #include <cstring>
 #include <map>
+#include <utility>
 
+#include "output_file.h"
 #include "progress.h"
 #include "text.h"
 
 namespace tarn::runtime {
 
+Profile::~Profile() {
+  if (file_ != nullptr) fclose(file_);
+}
+
 Status Profile::start(const std::string& path) {
-  std::FILE* file = fopen(path.c_str(), "we");
-  if (file == nullptr) return Error{path + ": cannot be written: " + strerror(errno)};
-  fclose(file);
+  file_ = open_stream(path, false);
+  if (file_ == nullptr) return Error{path + ": cannot be written: " + strerror(errno)};
   path_ = path;
   spans_.reserve(kMostSpans);
   began_ = now_seconds();
@@ -46,10 +51,9 @@ void Profile::end(Team& team) {
   entry_ = nullptr;
 }
 
-Status Profile::write() const {
+Status Profile::write() {
   if (!on()) return Done{};
-  std::FILE* file = fopen(path_.c_str(), "we");
-  if (file == nullptr) return Error{path_ + ": cannot be written: " + strerror(errno)};
+  std::FILE* file = std::exchange(file_, nullptr);
   fputs("{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n", file);
   const char* comma = "";
   for (const Span& span : spans_) {

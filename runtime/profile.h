@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,18 @@ namespace tarn::runtime {
 // Records the kernels of the first steps until its table is full: a trace of minutes is of use to nobody.
 class Profile {
  public:
+  Profile() = default;
+  ~Profile();
+  Profile(const Profile&) = delete;
+  Profile& operator=(const Profile&) = delete;
   // `path` empty: off, and everything here does nothing.
   Status start(const std::string& path);
   bool on() const { return !path_.empty(); }
   // Around one run of an entry point.
   void begin(Team& team, const tarn_entry& entry, const char* name);
   void end(Team& team);
-  Status write() const;
+  // Once, at the end.
+  Status write();
   // One line per kernel: calls, milliseconds, share, GFLOP/s; slowest first.
   std::string table() const;
 
@@ -34,6 +40,7 @@ class Profile {
 
   static constexpr size_t kMostSpans = 200000;  // about 30 MB of JSON
   std::string path_;
+  std::FILE* file_ = nullptr;
   std::vector<Span> spans_;
   const tarn_entry* entry_ = nullptr;
   const char* entry_name_ = "";

@@ -21,14 +21,27 @@ double now_seconds() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-static void put(int descriptor, const char* bytes, size_t count) {
+// Returns an errno value, or 0.
+static int put(int descriptor, const char* bytes, size_t count) {
   while (count > 0) {
     ssize_t done = write(descriptor, bytes, count);
     if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return;  // a closed pipe must not stop a run
+    if (done <= 0) return done < 0 ? errno : EIO;
     bytes += done;
     count -= static_cast<size_t>(done);
   }
+  return 0;
+}
+
+// A run goes on without its text; the failure is told at the end.  Who closes a pipe has read what he wanted.
+void Progress::show(const char* bytes, size_t count) {
+  int code = put(STDOUT_FILENO, bytes, count);
+  if (code != 0 && code != EPIPE && error_ == 0) error_ = code;
+}
+
+Status Progress::written() const {
+  if (error_ == 0) return Done{};
+  return Error{std::string("standard output cannot be written: ") + strerror(error_)};
 }
 
 static bool is_set(const char* variable) {
@@ -88,18 +101,18 @@ void Progress::step(const Model& model, const Moment& moment) {
   size = std::min(size, static_cast<int>(sizeof text) - 1);
   if (!live_) {
     text[size] = '\n';
-    put(STDOUT_FILENO, text, static_cast<size_t>(size) + 1);
+    show(text, static_cast<size_t>(size) + 1);
     return;
   }
   // Cut to the width: a line that wraps cannot be overwritten.
   char out[320];
   int length = snprintf(out, sizeof out, "\r\x1b[K%s%.*s%s", dim(), std::min(size, columns() - 1), text, plain());
-  put(STDOUT_FILENO, out, static_cast<size_t>(length));
+  show(out, static_cast<size_t>(length));
   shown_ = true;
 }
 
 void Progress::clear() {
-  if (shown_) put(STDOUT_FILENO, "\r\x1b[K", 4);
+  if (shown_) show("\r\x1b[K", 4);
   shown_ = false;
 }
 
@@ -110,7 +123,7 @@ void Progress::line(const std::string& text) {
 void Progress::result(const std::string& text) {
   clear();
   std::string out = text + "\n";
-  put(STDOUT_FILENO, out.data(), out.size());
+  show(out.data(), out.size());
 }
 
 void Progress::warning(const char* program, const std::string& text) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "model.h"
+#include "result.h"
 #include "run_state.h"
 
 namespace tarn::runtime {
@@ -34,6 +35,8 @@ class Progress {
   // A line that stays, quiet or not.
   void result(const std::string& text);
   void warning(const char* program, const std::string& text);
+  // An error where some of the text to standard output was lost; a pipe that its reader closed is none.
+  Status written() const;
   bool quiet() const { return quiet_; }
   const char* dim() const { return colour_ ? "\x1b[2m" : ""; }
   const char* bold() const { return colour_ ? "\x1b[1m" : ""; }
@@ -41,9 +44,11 @@ class Progress {
 
  private:
   void clear();
+  void show(const char* bytes, size_t count);
 
   bool quiet_, live_, colour_;
   bool shown_ = false;
+  int error_ = 0;
   double began_, next_;
 };
 

@@ -36,7 +36,8 @@ Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals);
 // "loss 0.0812, accuracy 97.52 %  (10000 rows)"
 std::string totals_text(const Model& model, const Totals& totals);
 
-// The weights of --load, or NAME.safetensors.
+// --load, or NAME.safetensors.
+std::string weights_path(const Session& session);
 Status load_for_use(Session& session);
 
 // The commands; an exit code.

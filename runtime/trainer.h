@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "event_log.h"
+#include "output_file.h"
 #include "session.h"
 
 namespace tarn::runtime {
@@ -21,6 +22,7 @@ class Trainer {
   Status set_up();
   Status check_config() const;
   Status open_outputs();
+  Status check_outputs() const;
   Status start_run();
   void set_length();
   Status resume();
@@ -62,6 +64,7 @@ class Trainer {
   WeightCopy best_;
   EventLog log_;
   std::string save_path_;
+  SaveLock save_lock_;
   std::vector<uint32_t> order_;
   int64_t steps_run_ = 0;         // by this process
   bool epoch_has_begun_ = false;  // order_ is of the current epoch

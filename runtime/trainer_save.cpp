@@ -1,4 +1,5 @@
 // When and how a training run saves itself.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -31,15 +32,18 @@ Status Trainer::save() {
       Event("save").add("file", save_path_).add("step", model_.scalar(TARN_STEP)).add("epoch", state_.epoch));
 }
 
-// FILE.epoch-N (or .step-N): a second name of what FILE holds now; a copy where the file system has no links.  Then the
-// one that is `keep` back goes.
+// FILE.epoch-N (or .step-N): a second name of the file that was just saved (of what FILE leads to, where it is a link);
+// a copy where the file system has no links.  Then the one that is `keep` back goes.
 Status Trainer::keep_copy(const char* unit, int64_t number) {
   std::string path = save_path_ + "." + unit + "-" + std::to_string(number);
+  if (file_exists(path) && !is_of_kind(path, kCheckpointFile))
+    return Error{path + ": is there already and is not " + kCheckpointFile.name + ", so no checkpoint is kept there"};
   unlink(path.c_str());
-  if (link(save_path_.c_str(), path.c_str()) != 0)
+  if (linkat(AT_FDCWD, save_path_.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0)
     if (Status status = save_checkpoint(path, model_, state_, best_); !status) return status;
   int64_t oldest = number - config_->checkpoint->keep * config_->checkpoint->every;
-  if (oldest > 0) unlink((save_path_ + "." + unit + "-" + std::to_string(oldest)).c_str());
+  path = save_path_ + "." + unit + "-" + std::to_string(oldest);
+  if (oldest > 0 && is_of_kind(path, kCheckpointFile)) unlink(path.c_str());
   return Done{};
 }
 

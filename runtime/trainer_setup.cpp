@@ -44,11 +44,29 @@ Status Trainer::open_outputs() {
   save_path_ = !options.save.empty()     ? options.save
                : !options.resume.empty() ? options.resume
                                          : std::string(session_.name()) + ".safetensors";
-  if (Status status = check_writable(save_path_, checkpoint_bytes(model_, keeps_best())); !status) return status;
+  if (Status status = check_outputs(); !status) return status;
+  int64_t kept = config_->checkpoint ? config_->checkpoint->keep : 1;
+  if (Status status = check_writable(save_path_, checkpoint_bytes(model_, keeps_best()), kept); !status) return status;
+  if (Status status = save_lock_.take(save_path_); !status) return status;
   if (!options.log.empty())
     if (Status status = log_.open(options.log, !options.resume.empty()); !status) return status;
   if (!options.profile.empty()) return session_.profile.start(options.profile);
   return Done{};
+}
+
+// Nothing that the run reads, and no file of another kind, is written over.  A file to resume is the run's own.
+Status Trainer::check_outputs() const {
+  const Options& options = session_.options;
+  RunFiles files;
+  for (const std::string& path : data_files(*session_.config.data, options.data)) files.reads(path, "data");
+  if (!options.load.empty()) files.reads(options.load, "--load");
+  if (save_path_ != options.resume)
+    if (Status status = files.writes(save_path_, kCheckpointFile, "--save"); !status) return status;
+  if (save_path_ == options.resume) files.reads(save_path_, "--resume");
+  if (!options.log.empty())
+    if (Status status = files.writes(options.log, kLogFile, "--log"); !status) return status;
+  if (options.profile.empty()) return Done{};
+  return files.writes(options.profile, kTraceFile, "--profile");
 }
 
 // FILE.epoch-7 and FILE.step-700 beside FILE, newest (largest number) first.

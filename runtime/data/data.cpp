@@ -16,6 +16,21 @@ namespace tarn::runtime {
 
 static constexpr uint64_t kSplitKey = 0x7461726e;  // "tarn"; the training seed does not change the split
 
+std::vector<std::string> data_files(const DataConfig& config, const std::string& directory) {
+  if (!is_directory(directory)) return {directory};
+  std::vector<std::string> patterns = {config.train, config.test.pattern, config.valid.pattern}, files;
+  for (const InputConfig& input : config.inputs)
+    if (config.format == DataFormat::Npy)
+      patterns.insert(patterns.end(), {input.source, input.test_source, input.valid_source});
+  for (const std::string& pattern : patterns) {
+    if (pattern.empty()) continue;
+    Result<std::vector<std::string>> names = find_files(directory, pattern);
+    if (!names) continue;  // load_data says it
+    for (const std::string& name : *names) files.push_back(join_path(directory, name));
+  }
+  return files;
+}
+
 class Loader {
  public:
   Loader(const DataConfig& config, const Model& model, const std::string& directory)

@@ -26,6 +26,9 @@ struct DataSets {
 
 enum class Want { All, TestOnly };
 
+// Every file that load_data may read: what no output may replace.
+std::vector<std::string> data_files(const DataConfig& config, const std::string& directory);
+
 // Loads what the config names from `directory` (or, for csv, a file).  A fraction split takes floor(f * n) rows of the
 // training table, drawn by a permutation with a fixed key, so that a sorted file splits evenly and every run and every
 // seed sees the same split; of a text, it takes the end.  TestOnly may leave out the training data where the test data

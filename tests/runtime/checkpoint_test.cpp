@@ -1,14 +1,19 @@
 // Checkpoints: round trip, every failing system call, foreign and damaged files.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
+#include <filesystem>
 
 #include "checkpoint.h"
 #include "fake_program.h"
+#include "file.h"
+#include "output_file.h"
 #include "support.h"
 #include "text.h"
 
@@ -18,6 +23,8 @@ using namespace tarn::runtime;
 static int countdown = -1;
 static int failure = 0;
 static bool short_writes = false;
+static bool damages_writes = false;  // as a bad disk or cable does: without an error
+static std::string calls_made;       // a letter each: open, write, sync, close, rename
 static bool fails() {
   if (countdown < 0) return false;
   if (countdown-- > 0) return false;
@@ -36,21 +43,31 @@ int __wrap_open(const char* path, int flags, ...) {
   va_start(arguments, flags);
   int mode = (flags & O_CREAT) != 0 ? va_arg(arguments, int) : 0;
   va_end(arguments);
+  calls_made += 'o';
   return fails() ? -1 : __real_open(path, flags, mode);
 }
 ssize_t __wrap_write(int descriptor, const void* bytes, size_t count) {
+  calls_made += 'w';
   if (fails()) return -1;
+  std::string changed(static_cast<const char*>(bytes), count);
+  if (damages_writes && count > 0) {
+    changed.back() ^= 1;
+    bytes = changed.data();
+  }
   return __real_write(descriptor, bytes, short_writes && count > 1 ? count / 2 : count);
 }
 int __wrap_fsync(int descriptor) {
+  calls_made += 's';
   return fails() ? -1 : __real_fsync(descriptor);
 }
 int __wrap_close(int descriptor) {
+  calls_made += 'c';
   bool failed = fails();
   int code = __real_close(descriptor);
   return failed ? -1 : code;
 }
 int __wrap_rename(const char* from, const char* to) {
+  calls_made += 'r';
   return fails() ? -1 : __real_rename(from, to);
 }
 }
@@ -74,6 +91,8 @@ struct Fixture {
     model.scalar(TARN_STEP) = 17;
   }
   std::string bytes() const { return read_file(path); }
+  // In the directory, whatever their names.
+  size_t files() const { return list_directory(scratch.directory())->size(); }
 };
 
 TEST_CASE_FIXTURE(Fixture, "a run comes back bit for bit") {
@@ -90,7 +109,7 @@ TEST_CASE_FIXTURE(Fixture, "a run comes back bit for bit") {
   best.take(model);
   best.place(model, *model.find(TARN_PARAM, "out.b"))[0] = 42;
   REQUIRE(save_checkpoint(path, model, state, best));
-  CHECK_FALSE(scratch.has("m.safetensors.tmp"));
+  CHECK(files() == 1);
 
   Fixture other;
   CHECK_FALSE(load_run(path, other.model, other.state, other.best).has_value());
@@ -119,6 +138,7 @@ TEST_CASE_FIXTURE(Fixture, "whatever call fails, the old file stays and the fail
   state.epoch = 1;
   REQUIRE(save_checkpoint(scratch.path("new"), model, state, best));
   std::string after = scratch.read("new");
+  REQUIRE(files() == 2);
   for (int code : {EIO, ENOSPC, EACCES}) {
     int calls = 0;
     for (; calls < 100; ++calls) {
@@ -141,11 +161,37 @@ TEST_CASE_FIXTURE(Fixture, "whatever call fails, the old file stays and the fail
       bool renamed = status.error().message.find("saved, but") != std::string::npos;
       CHECK(bytes() == (renamed ? after : before));
       if (renamed) write_file(path, before);
-      CHECK_FALSE(scratch.has("m.safetensors.tmp"));
+      CHECK(files() == 2);
     }
     CHECK(calls >= 7);  // open, write, fsync, close, open, rename, directory
     write_file(path, before);
   }
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a power cut loses nothing: the bytes are on the disk before the name, and the name at the end") {
+  REQUIRE(save_checkpoint(path, model, state, best));
+  calls_made.clear();
+  REQUIRE(save_checkpoint(path, model, state, best));
+  size_t last_write = calls_made.rfind('w'), renamed = calls_made.find('r');
+  REQUIRE(renamed != std::string::npos);
+  size_t file_synced = calls_made.find('s', last_write), directory_synced = calls_made.find('s', renamed);
+  CHECK(file_synced < renamed);
+  CHECK(directory_synced != std::string::npos);
+  CHECK(calls_made.find('w', renamed) == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what a disk changed without a word is noticed before the old file goes") {
+  REQUIRE(save_checkpoint(path, model, state, best));
+  std::string before = bytes();
+  state.epoch = 1;
+  damages_writes = true;
+  Status status = save_checkpoint(path, model, state, best);
+  damages_writes = false;
+  REQUIRE_FALSE(status);
+  CHECK(status.error().message.find("what was written does not read back: ") != std::string::npos);
+  CHECK(bytes() == before);
+  CHECK(files() == 1);
 }
 
 TEST_CASE_FIXTURE(Fixture, "interrupted and short writes are no failures") {
@@ -206,9 +252,30 @@ TEST_CASE_FIXTURE(Fixture, "weights of another tool load, but are no run") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "an output that cannot be written is found out beforehand") {
-  CHECK(check_writable(path, 1000));
-  CHECK_FALSE(scratch.has("m.safetensors.tmp"));
-  CHECK(check_writable(scratch.path("no/such/dir/x"), 10).error().message.find("No such file") != std::string::npos);
-  CHECK(check_writable(scratch.directory(), 10).error().message.find("not a plain file") != std::string::npos);
-  CHECK(check_writable(path, UINT64_MAX / 2).error().message.find("bytes, the disk has") != std::string::npos);
+  CHECK(check_writable(path, 1000, 1));
+  CHECK(files() == 0);
+  CHECK(check_writable(scratch.path("no/such/dir/x"), 10, 1).error().message.find("No such file") != std::string::npos);
+  CHECK(check_writable(path, UINT64_MAX / 2, 1).error().message.find("bytes lie there at a time, the disk has") !=
+        std::string::npos);
+  // Room for two, but not for the four that lie there while the newest of three is written.
+  struct statvfs space = {};
+  REQUIRE(statvfs(scratch.directory().c_str(), &space) == 0);
+  uint64_t third = uint64_t{space.f_bavail} * space.f_frsize / 3;
+  CHECK(check_writable(path, third, 1));
+  CHECK_FALSE(check_writable(path, third, 3));
+  REQUIRE(save_checkpoint(path, model, state, best));
+  CHECK(check_writable(path, third, 2));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a new file has a name that nothing has, and no link is followed") {
+  scratch.write("victim", "untouched");
+  std::string first = NewFile(path).path();
+  size_t dash = first.rfind('-');
+  unsigned long counter = std::stoul(first.substr(dash + 1));
+  for (unsigned long next = counter + 1; next <= counter + 3; ++next)
+    REQUIRE(symlink("victim", (first.substr(0, dash + 1) + std::to_string(next)).c_str()) == 0);
+  REQUIRE(save_checkpoint(path, model, state, best));
+  CHECK(scratch.read("victim") == "untouched");
+  CHECK(files() == 5);  // the victim, three links, the checkpoint
+  CHECK_FALSE(std::filesystem::is_symlink(path));
 }

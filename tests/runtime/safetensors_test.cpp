@@ -115,6 +115,8 @@ TEST_CASE("hostile headers are refused with a reason") {
            {"{\"a\":{" + entry + "}", "abcd", "lacks a `,` or `}`"},
            {"{\"a\":{" + entry + "},\"b\":{" + entry + "}}", "abcd", "overlap"},
            {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8]}})", "abcd", "outside the file"},
+           {R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "a", "outside the file"},
+           {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})", "abcd", "outside the file"},
            {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "abcd", "do not fit its shape"},
            {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", "abcd", "outside the file"},
            {R"({"a":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}})", "abcd", "dtype that is not known"},

@@ -126,7 +126,7 @@ static int exit_code(int status) {
 
 Ran run(const std::string& directory, const std::string& command) {
   Scratch scratch;
-  std::string line = "cd '" + directory + "' && " + command + " >'" + scratch.path("out") + "' 2>'" +
+  std::string line = "cd '" + directory + "' && { " + command + "\n} >'" + scratch.path("out") + "' 2>'" +
                      scratch.path("err") + "' </dev/null";
   int status = std::system(line.c_str());
   return {exit_code(status), scratch.read("out"), scratch.read("err")};
