@@ -6,7 +6,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "codegen/target/target.h"
+#include "codegen/target/cpu/cpu.h"
 #include "tests/codegen_cpu/einsum_kernel.h"
 #include "tests/codegen_cpu/kernel_builder.h"
 #include "tests/codegen_cpu/run_kernel.h"

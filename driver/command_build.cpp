@@ -1,9 +1,13 @@
 // tarn build: from a model to a program, a library, or any stage between.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "codegen/header/c_header.h"
 #include "codegen/link.h"
 #include "codegen/program/build_program.h"
+#include "codegen/program/header_facts.h"
 #include "codegen/target/target.h"
 #include "driver/compilation.h"
 #include "driver/explain.h"
@@ -17,7 +21,8 @@ namespace {
 
 class Build {
  public:
-  explicit Build(const BuildOptions& options) : options_(options), compilation_(options.compile) {}
+  Build(const BuildOptions& options, const Target& target)
+      : options_(options), target_(target), compilation_(options.compile) {}
 
   int run() {
     if (options_.emit == "ast") {
@@ -66,60 +71,65 @@ class Build {
     return text;
   }
 
+  TargetOptions target_options(const std::string& output) const {
+    TargetOptions options;
+    options.cpu = options_.compile.cpu;
+    options.opt_level = options_.compile.opt_level;
+    options.name = identifier_of(stem_of(output));
+    options.source = options_.compile.input;
+    return options;
+  }
+
   void emit_code(const Program& program) {
-    TargetOptions target;
-    target.cpu = options_.compile.cpu;
-    target.opt_level = options_.compile.opt_level;
-    std::string output = output_or(options_.emit == "obj" ? ".o" : "");
-    if (options_.emit == "lib") target.program_symbol = identifier_of(stem_of(output)) + "_program";
-    EmitKind kind = options_.emit == "llvm"  ? EmitKind::LlvmIr
-                    : options_.emit == "asm" ? EmitKind::Assembly
-                                             : EmitKind::Object;
-    Result<std::string> code = emit_cpu(program, target, kind);
-    if (!code) return fail(code.error());
-    if (kind != EmitKind::Object) return write_text(*code);
-    if (options_.emit == "obj") return fail(write_file(written_ = output, *code));
-    if (options_.emit == "lib") return emit_library(program, *code, output, target);
+    std::string_view kind = options_.emit;
+    if (kind == "exe") return emit_executable(program);
+    if (kind == "lib") return emit_library(program, output_or(""));
+    const Emission& emission = *target_.find_emission(kind);
+    std::string output = output_or(emission.is_text ? "-" : "");
+    Result<std::vector<EmittedFile>> files = emission.emit(program, target_options(output));
+    if (!files) return fail(files.error());
+    if (emission.is_text) return write_text(files->front().bytes);
+    // One file goes where -o says, several beside each other: -o DIR/net makes DIR/net.c and DIR/net.h.
+    bool is_alone = files->size() == 1 && !options_.output.empty();
+    for (const EmittedFile& file : *files) {
+      written_ = is_alone ? output : output + file.suffix;
+      fail(write_file(written_, file.bytes));
+    }
+  }
+
+  // The bytes of an object file that defines the program as `symbol`.
+  Result<std::string> object_code(const Program& program, TargetOptions options) const {
+    Result<std::vector<EmittedFile>> files = target_.find_emission(kObjectKind)->emit(program, options);
+    if (!files) return files.error();
+    return std::move(files->front().bytes);
+  }
+
+  void emit_executable(const Program& program) {
+    std::string output = output_or("");
+    Result<std::string> object = object_code(program, target_options(output));
+    if (!object) return fail(object.error());
     Result<std::string> runtime = find_runtime("libtarn_runtime.a");
     if (!runtime) return fail(runtime.error());
-    fail(link_executable(*code, written_ = output, {*runtime, !options_.keep_symbols}));
+    fail(link_executable(*object, written_ = output, {*runtime, !options_.keep_symbols}));
   }
 
   // -o DIR/mnist: DIR/mnist.h and DIR/libmnist.a.
-  void emit_library(const Program& program, const std::string& object, const std::string& output,
-                    const TargetOptions& target) {
-    std::string name = identifier_of(stem_of(output));
+  void emit_library(const Program& program, const std::string& output) {
+    TargetOptions options = target_options(output);
+    options.program_symbol = options.name + "_program";
+    Result<std::string> object = object_code(program, options);
+    if (!object) return fail(object.error());
     Result<std::string> runtime = find_runtime("libtarn_embed.a");
-    Result<std::string> cpu = required_cpu(target);
     if (!runtime) return fail(runtime.error());
+    Result<std::string> cpu = target_.required_cpu(options);
     if (!cpu) return fail(cpu.error());
     size_t slash = output.find_last_of('/');
     std::string directory = slash == std::string::npos ? "" : output.substr(0, slash + 1);
-    written_ = directory + "lib" + name + ".a";
-    std::optional<Error> error = write_library(object, written_, {*runtime, false});
-    if (!error) error = write_file(directory + name + ".h", c_header(header_facts(program, name, *cpu)));
+    written_ = directory + "lib" + options.name + ".a";
+    std::optional<Error> error = write_library(*object, written_, {*runtime, false});
+    std::string header = c_header(header_facts(program, options.name, options.source, *cpu));
+    if (!error) error = write_file(directory + options.name + ".h", header);
     fail(error);
-  }
-
-  HeaderFacts header_facts(const Program& program, const std::string& name, const std::string& cpu) const {
-    HeaderFacts facts;
-    facts.name = name;
-    facts.source = options_.compile.input;
-    facts.version = TARN_VERSION;
-    facts.cpu = cpu;
-    facts.arena_bytes = program.arena_bytes;
-    facts.batch = static_cast<uint32_t>(program.batch);
-    for (const ProgramEntry& entry : program.entries) {
-      facts.has_train = facts.has_train || entry.name == "train_step";
-      facts.has_eval = facts.has_eval || entry.name == "eval_step";
-      facts.has_predict = facts.has_predict || entry.name == "predict";
-    }
-    for (const ProgramTensor& tensor : program.tensors) {
-      facts.tensors.push_back({tensor.name, static_cast<uint32_t>(tensor.role),
-                               static_cast<uint32_t>(tensor.type.dtype), tensor.type.shape, tensor.initial,
-                               tensor.is_used_by_predict, ""});
-    }
-    return facts;
   }
 
   // A make rule: the output depends on the input, and on the compiler's own library, which is part of the command.
@@ -130,14 +140,29 @@ class Build {
   }
 
   const BuildOptions& options_;
+  const Target& target_;
   Compilation compilation_;
   std::string written_;
 };
 
 }  // namespace
 
-int run_build(const BuildOptions& options) {
-  return Build(options).run();
+// What every target makes: stages before the target.
+static constexpr std::string_view kSharedKinds[] = {"ast", "ir", "dot", "kernels", "program", "html"};
+
+int run_build(const BuildOptions& given) {
+  const Target& target = *find_target(given.compile.target);
+  BuildOptions options = given;
+  if (options.emit.empty()) options.emit = target.default_kind;
+  std::vector<std::string> kinds(std::begin(kSharedKinds), std::end(kSharedKinds));
+  std::vector<std::string> own = target.kinds();
+  kinds.insert(kinds.end(), own.begin(), own.end());
+  if (std::find(kinds.begin(), kinds.end(), options.emit) == kinds.end()) {
+    fmt::print(stderr, "tarn: error: --emit={} is not what target `{}` makes; it makes {}\n", options.emit, target.name,
+               fmt::join(kinds, ", "));
+    return kExitUsage;
+  }
+  return Build(options, target).run();
 }
 
 }  // namespace tarn

@@ -1,10 +1,12 @@
 // The `tarn` command: reads the command line and hands over to one of the commands.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <exception>
 
+#include "codegen/target/target.h"
 #include "driver/options.h"
 
 namespace tarn {
@@ -17,6 +19,31 @@ std::string read_define(const std::string& text, std::map<std::string, std::stri
   if (equals == 0 || equals == std::string::npos) return fmt::format("-D wants NAME=VALUE, but found `{}`", text);
   defines[text.substr(0, equals)] = text.substr(equals + 1);
   return "";
+}
+
+// "c", or "cpu:x86-64-v3", which stands for "--target=cpu --cpu=x86-64-v3"; an empty message means success.
+std::string read_target(const std::string& text, CompileOptions& options) {
+  size_t colon = text.find(':');
+  options.target = text.substr(0, colon);
+  if (colon != std::string::npos) options.cpu = text.substr(colon + 1);
+  if (find_target(options.target)) return "";
+  std::vector<std::string_view> names;
+  for (const Target* target : targets()) names.push_back(target->name);
+  return fmt::format("--target: there is no target `{}`; the targets are {}", options.target, fmt::join(names, ", "));
+}
+
+std::string target_help() {
+  std::string text = "What to compile for";
+  for (const Target* target : targets()) text += fmt::format("\n{}: {}", target->name, target->summary);
+  return text;
+}
+
+std::string emit_help() {
+  std::string text = "What to write\nof any target: ast, ir, dot, kernels, program, html";
+  for (const Target* target : targets()) {
+    text += fmt::format("\n{}: {} (default: {})", target->name, fmt::join(target->kinds(), ", "), target->default_kind);
+  }
+  return text;
 }
 
 void add_compile_options(CLI::App& app, CompileOptions& options, std::vector<std::string>& warnings) {
@@ -36,7 +63,14 @@ void add_compile_options(CLI::App& app, CompileOptions& options, std::vector<std
   app.add_option("-O", options.opt_level, "Optimisation level")->check(CLI::Range(0, 3))->capture_default_str();
   app.add_option("--cpu", options.cpu, "native, x86-64, x86-64-v3 (AVX2) or x86-64-v4 (AVX-512)")
       ->capture_default_str();
-  app.add_option("--target", "Kind of machine to compile for")->check(CLI::IsMember({"cpu"}))->default_str("cpu");
+  app.add_option_function<std::string>(
+         "--target",
+         [&options](const std::string& text) {
+           if (std::string error = read_target(text, options); !error.empty()) throw CLI::ValidationError(error);
+         },
+         target_help())
+      ->type_name("NAME[:CPU]")
+      ->default_str("cpu");
   app.add_option("--stop-after", options.stop_after, "Stop after this pass (tarn opt --list names them)");
   app.add_option("--dump-dir", options.dump_dir, "Write the IR after each pass into this directory");
   app.add_flag("--verify-each,!--no-verify-each", options.verify_each, "Verify the IR after each pass (default: on)");
@@ -62,9 +96,7 @@ void add_build(CLI::App& app, CommandLine& line) {
   CLI::App* build = app.add_subcommand("build", "Compile a model to a program, a library, or any stage between");
   add_compile_options(*build, line.build.compile, line.warnings);
   build->add_option("-o", line.build.output, "Output file (default: the model file's name)");
-  build->add_option("--emit", line.build.emit, "What to write")
-      ->check(CLI::IsMember({"ast", "ir", "kernels", "program", "llvm", "asm", "obj", "lib", "exe", "dot", "html"}))
-      ->capture_default_str();
+  build->add_option("--emit", line.build.emit, emit_help())->type_name("KIND");
   build->add_option("--depfile", line.build.depfile, "Write what the output depends on, for make and ninja");
   build->add_flag("--locs", line.build.locations, "Print source locations in IR");
   build->add_flag("--symbols", line.build.keep_symbols, "Keep symbols in the executable");

@@ -20,6 +20,7 @@ struct CompileOptions {
   std::map<std::string, std::string> defines;  // -D NAME=VALUE
   std::optional<int64_t> batch;                // --batch
   int opt_level = 2;
+  std::string target = "cpu";  // name of a record of codegen/target
   std::string cpu = "native";
   std::string stop_after;  // pass name
   std::string dump_dir;
@@ -31,8 +32,8 @@ struct CompileOptions {
 
 struct BuildOptions {
   CompileOptions compile;
-  std::string output;        // -o
-  std::string emit = "exe";  // ast, ir, kernels, program, llvm, asm, obj, lib, exe, dot, html
+  std::string output;  // -o
+  std::string emit;    // kind of an emission; empty: what the target makes by itself
   std::string depfile;
   bool locations = false;
   bool keep_symbols = false;

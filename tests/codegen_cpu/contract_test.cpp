@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "codegen/target/target.h"
+#include "codegen/target/cpu/cpu.h"
 #include "tests/codegen_cpu/kernel_builder.h"
 #include "tests/codegen_cpu/run_kernel.h"
 

@@ -32,6 +32,8 @@ TEST_CASE("exit codes: 0 done, 1 diagnostics, 2 usage") {
   CHECK(here.tarn("check missing.tarn").exit_code == 1);
   CHECK(here.tarn("").exit_code == 2);
   CHECK(here.tarn("build net.tarn --emit=nonsense").exit_code == 2);
+  CHECK(here.tarn("build net.tarn --target=abacus").exit_code == 2);
+  CHECK(here.tarn("build net.tarn --target=cpu:z80 -o net").exit_code == 1);
   CHECK(here.tarn("build net.tarn -D broken").exit_code == 2);
   CHECK(here.tarn("build net.tarn --cpu=z80 -o net").exit_code == 1);
   CHECK(here.tarn("build net.tarn -o no/such/directory/net").exit_code == 1);
@@ -56,7 +58,7 @@ TEST_CASE("a wrong model gives located diagnostics and writes nothing") {
 TEST_CASE("every stage can be written") {
   Workplace here;
   here.write("net.tarn", kNet);
-  for (std::string stage : {"ast", "ir", "kernels", "llvm", "asm", "dot", "html"}) {
+  for (std::string stage : {"ast", "ir", "kernels", "program", "llvm", "asm", "dot", "html"}) {
     CAPTURE(stage);
     CommandResult result = here.tarn("build net.tarn --emit=" + stage);
     CHECK(result.exit_code == 0);

@@ -13,6 +13,7 @@
 
 #include <map>
 
+#include "codegen/target/cpu/cpu.h"
 #include "codegen/target/cpu/emit/share_code.h"
 #include "ir/base/check.h"
 
@@ -93,12 +94,6 @@ CpuModule build_module(const Program& program, const CpuTraits& target, const Ta
   TARN_CHECK(!llvm::verifyModule(module, &stream), "LLVM rejects the code of `{}`: {}", program.name, problem);
   if (options.opt_level > 0) run_passes(module, *machine);
   return result;
-}
-
-Result<std::string> required_cpu(const TargetOptions& options) {
-  Result<CpuTraits> target = find_cpu_traits(options.cpu);
-  if (!target) return target.error();
-  return target->level;
 }
 
 Result<std::string> emit_cpu(const Program& program, const TargetOptions& options, EmitKind kind) {

@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "codegen/target/target.h"
+#include "codegen/target/cpu/cpu.h"
 #include "runtime/tarn_abi.h"
 
 namespace tarn {
