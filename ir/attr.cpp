@@ -35,6 +35,11 @@ const std::vector<int64_t>& attr_ints(const Attrs& attrs, std::string_view key) 
   return typed_attr<std::vector<int64_t>>(attrs, key);
 }
 
+Attrs with_attr(Attrs attrs, std::string_view key, AttrValue value) {
+  attrs.insert_or_assign(std::string(key), std::move(value));
+  return attrs;
+}
+
 std::string float_text(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";

@@ -22,6 +22,8 @@ int64_t attr_int(const Attrs& attrs, std::string_view key);
 double attr_float(const Attrs& attrs, std::string_view key);
 const std::string& attr_string(const Attrs& attrs, std::string_view key);
 const std::vector<int64_t>& attr_ints(const Attrs& attrs, std::string_view key);
+// The same but for one of them.
+Attrs with_attr(Attrs attrs, std::string_view key, AttrValue value);
 
 // As in IR text: true, 3, 1.5, "text", [1,2], [1.5,2.0], ["a","b"].  Floats always show a `.`, an exponent, nan or inf
 // and read back to the same bits.

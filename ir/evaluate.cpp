@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ir/accumulation.h"
 #include "ir/base/check.h"
 #include "ir/contract_spec.h"
 #include "ir/view_map.h"
@@ -33,6 +34,11 @@ double to_dtype(double value, DType dtype, const InterpretOptions& options) {
   return wrapped < -range / 2 ? wrapped + range : wrapped;
 }
 
+// Whether to_dtype() changes nothing.
+static bool is_kept(DType dtype, const InterpretOptions& options) {
+  return dtype == DType::F64 || (dtype == DType::F32 && !options.round_f32);
+}
+
 // Steps `index` through `shape` in row-major order; false after the last.  An empty shape has one index.
 static bool advance(std::vector<int64_t>& index, const Shape& shape) {
   for (size_t d = shape.size(); d-- > 0;) {
@@ -56,6 +62,7 @@ struct Evaluator {
   const std::vector<const Tensor*>& operands;
   const InterpretOptions& options;
   Tensor& result;
+  DType accumulated;  // dtype of a reduction's partial results; evaluate() brings the last one into the result's
 
   const Tensor& operand(size_t i) const { return *operands[i]; }
 
@@ -95,9 +102,9 @@ struct Evaluator {
   double combine(ReduceKind kind, double sofar, double x) const {
     switch (kind) {
       case ReduceKind::Sum:
-        return to_dtype(sofar + x, result.type.dtype, options);
+        return to_dtype(sofar + x, accumulated, options);
       case ReduceKind::Prod:
-        return to_dtype(sofar * x, result.type.dtype, options);
+        return to_dtype(sofar * x, accumulated, options);
       case ReduceKind::Max:
         return std::isnan(sofar) || sofar > x ? sofar : x;
       case ReduceKind::Min:
@@ -240,7 +247,7 @@ struct Evaluator {
 
   // totals[n] += the sum over i of x[n, i] * y[n, i].
   void add_products(double* totals, const Steps& row, const double* x, const double* y, const Steps& inner) const {
-    bool is_exact = result.type.dtype == DType::F64 || (result.type.dtype == DType::F32 && !options.round_f32);
+    bool is_exact = is_kept(accumulated, options);
     if (is_exact && row.length > 1) {
       if (row.lhs == 0) return add_scaled_rows(totals, row.length, y, inner.rhs, x, inner.lhs, inner.length);
       return add_scaled_rows(totals, row.length, x, inner.lhs, y, inner.rhs, inner.length);
@@ -301,7 +308,7 @@ struct Evaluator {
       return total + ((parts[0] + parts[1]) + (parts[2] + parts[3]));
     }
     for (int64_t i = 0; i < length; ++i) {
-      total = to_dtype(total + x[i * x_step] * y[i * y_step], result.type.dtype, options);
+      total = to_dtype(total + x[i * x_step] * y[i * y_step], accumulated, options);
     }
     return total;
   }
@@ -341,7 +348,7 @@ struct Evaluator {
   void operator()(const Scatter&) const {
     const Tensor& updates = operand(1);
     for_each_indexed(updates.type.shape, operand(0), attr_int(attrs, "size"), [&](int64_t from, int64_t to) {
-      if (to >= 0) result.data[to] = to_dtype(result.data[to] + updates.data[from], result.type.dtype, options);
+      if (to >= 0) result.data[to] = to_dtype(result.data[to] + updates.data[from], accumulated, options);
     });
   }
 
@@ -355,9 +362,8 @@ struct Evaluator {
 Tensor evaluate(const OpDef& def, const Attrs& attrs, const Type& type, const std::vector<const Tensor*>& operands,
                 const InterpretOptions& options) {
   Tensor result{type, std::vector<double>(type.elements(), 0)};
-  std::visit(Evaluator{attrs, operands, options, result}, def.body);
-  bool is_exact = type.dtype == DType::F64 || (type.dtype == DType::F32 && !options.round_f32);
-  if (is_exact) return result;
+  std::visit(Evaluator{attrs, operands, options, result, accumulation(attrs, type.dtype)}, def.body);
+  if (is_kept(type.dtype, options)) return result;
   for (double& element : result.data) element = to_dtype(element, type.dtype, options);
   return result;
 }

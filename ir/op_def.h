@@ -23,6 +23,7 @@ struct AttrSpec {
   std::string_view name;
   AttrKind kind;
   std::string_view doc;
+  bool is_optional = false;  // absent where it would say what goes without saying
 };
 
 struct ShapeArgs {

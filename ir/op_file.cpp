@@ -40,4 +40,18 @@ std::vector<Sample> reduce_samples(double lo, double hi, bool with_empty) {
   return samples;
 }
 
+std::vector<Sample> accumulate_samples(double lo, double hi) {
+  std::vector<Sample> samples = reduce_samples(lo, hi, true);
+  auto add = [&](Type type, std::vector<int64_t> axes, std::string accumulate) {
+    samples.push_back({{SampleInput{std::move(type), lo, hi}},
+                       {{"accumulate", std::move(accumulate)}, {"axes", std::move(axes)}},
+                       {}});
+  };
+  add({DType::F32, {3, 33}}, {1}, "f64");
+  add({DType::F32, {17, 5}}, {0}, "f64");
+  add({DType::U8, {4, 6}}, {0, 1}, "i32");
+  add({DType::I32, {7}}, {0}, "i64");
+  return samples;
+}
+
 }  // namespace tarn

@@ -25,5 +25,7 @@ std::vector<Sample> number_samples(int arity, double lo = -2, double hi = 2, con
 std::vector<Sample> comparison_samples();
 // Reductions over all, none, first, last, middle and size-1 dimensions; `with_empty` adds reductions of nothing.
 std::vector<Sample> reduce_samples(double lo, double hi, bool with_empty);
+// Those with `with_empty`, and some that accumulate in a wider dtype than that of their elements.
+std::vector<Sample> accumulate_samples(double lo, double hi);
 
 }  // namespace tarn

@@ -70,7 +70,8 @@ static std::string section(const OpDef& op) {
   out += doc + "\n";
   if (!op.attrs.empty()) out += "\n";
   for (const AttrSpec& attr : op.attrs) {
-    out += fmt::format("- `{}` ({}): {}\n", attr.name, attr_kind_name(attr.kind), attr.doc);
+    out += fmt::format("- `{}` ({}{}): {}\n", attr.name, attr_kind_name(attr.kind),
+                       attr.is_optional ? ", optional" : "", attr.doc);
   }
   out += example(op);
   out += fmt::format("\n{}{} Source: {}.\n", op.vjp ? "" : "No gradient. ",

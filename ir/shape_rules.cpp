@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "ir/accumulation.h"
+
 namespace tarn {
 
 static bool has_kind(const AttrValue& value, AttrKind kind) {
@@ -43,6 +45,7 @@ static std::string_view kind_name(AttrKind kind) {
 std::optional<Error> attrs_error(const OpDef& def, const Attrs& attrs) {
   for (const AttrSpec& spec : def.attrs) {
     auto found = attrs.find(spec.name);
+    if (found == attrs.end() && spec.is_optional) continue;
     if (found == attrs.end()) return Error{fmt::format("`{}` has no attribute `{}`", def.name, spec.name), "op.attrs"};
     if (!has_kind(found->second, spec.kind)) {
       return Error{fmt::format("attribute `{}` of `{}` is {}, not {}", spec.name, def.name, attr_text(found->second),
@@ -134,6 +137,13 @@ Result<Type> reduced(const ShapeArgs& args) {
   Type result{x.dtype, {}};
   for (int64_t axis : other_axes(x.rank(), axes)) result.shape.push_back(x.shape[axis]);
   return result;
+}
+
+Result<Type> accumulated(const ShapeArgs& args) {
+  Result<Type> type = reduced(args);
+  if (!type) return type;
+  if (std::optional<Error> error = accumulation_error(args.attrs, type->dtype, "C3")) return *error;
+  return type;
 }
 
 Result<Type> reduced_non_empty(const ShapeArgs& args) {

@@ -13,7 +13,7 @@ namespace tarn {
 // Errors: op.arity, op.attrs, op.size, or `<op>.C<n>` from the op's doc.
 Result<Type> result_type(const OpDef& def, std::span<const Type> inputs, const Attrs& attrs);
 
-// Every attribute of the record is there with its kind, and no other; nullopt if so.
+// Every attribute of the record is there with its kind, unless it is optional, and no other; nullopt if so.
 std::optional<Error> attrs_error(const OpDef& def, const Attrs& attrs);
 
 // Elementwise rules.  C1: the operands have one type.  C2: its dtype is of the kind named.
@@ -27,7 +27,9 @@ Result<Type> same_as_input(const ShapeArgs& args);
 
 // Reductions.  C1: axes are sorted, unique and in range.  C2: the dtype is a number.
 Result<Type> reduced(const ShapeArgs& args);
-// The same, and C3: no reduced dimension is empty, for there is no greatest of nothing.
+// The same, and C3: attribute `accumulate` is a wider dtype (ir/accumulation.h).
+Result<Type> accumulated(const ShapeArgs& args);
+// As reduced, and C3: no reduced dimension is empty, for there is no greatest of nothing.
 Result<Type> reduced_non_empty(const ShapeArgs& args);
 
 // The axes of a shape of this rank that are not in `axes`, ascending.

@@ -46,14 +46,14 @@ ValueId ScanGradient::sum_over_time(ValueId value, bool is_emitted) {
   const Op op = op_of(value);
   if (std::optional<std::string> spec = product_over_time(op)) {
     ValueId lhs = stack_of(op.operands[0], is_emitted), rhs = stack_of(op.operands[1], is_emitted);
-    return is_emitted ? outer_op(op, value, {lhs, rhs}, {{"spec", *spec}}) : ValueId{};
+    return is_emitted ? outer_op(op, value, {lhs, rhs}, with_attr(op.attrs, "spec", *spec)) : ValueId{};
   }
   const Reduce* reduce = std::get_if<Reduce>(&op.def->body);
   if (reduce && reduce->kind == ReduceKind::Sum && is_stacked(op.operands[0])) {
     std::vector<int64_t> axes = {0};
     for (int64_t axis : attr_ints(op.attrs, "axes")) axes.push_back(axis + 1);
     ValueId stack = stack_of(op.operands[0], is_emitted);
-    return is_emitted ? outer_op(op, value, {stack}, {{"axes", axes}}) : ValueId{};
+    return is_emitted ? outer_op(op, value, {stack}, with_attr(op.attrs, "axes", axes)) : ValueId{};
   }
   bool moves = op.def->name == "add" || std::holds_alternative<View>(op.def->body);
   if (!moves || !holds_sum(value)) return accumulated(value, is_emitted);

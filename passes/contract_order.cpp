@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "ir/accumulation.h"
 #include "ir/builder.h"
 #include "ir/contract_spec.h"
 #include "ir/op_def.h"
@@ -27,6 +28,7 @@ bool has(const Labels& labels, int label) {
 
 // A product of factors, summed over the labels that the result has not.
 struct Product {
+  Attrs attrs;  // of its contracts
   std::vector<ValueId> factors;
   std::vector<Labels> labels;  // of each factor
   Labels result;
@@ -241,6 +243,7 @@ class ContractOrderer {
     ContractSpec spec = *parse_contract_spec(attr_string(op.attrs, "spec"));
     const Shape &lhs = func_.type(op.operands[0]).shape, &rhs = func_.type(op.operands[1]).shape;
     product.flops += flops_of(spec, lhs, rhs);
+    product.attrs = joined_accumulation(std::move(product.attrs), op.attrs);
     std::map<char, int> called;
     for (size_t d = 0; d < result.size(); ++d) called[spec.result[d]] = result[d];
     for (char label : spec.k) called[label] = new_label(product, label_size(spec, label, lhs, rhs));
@@ -273,7 +276,8 @@ class ContractOrderer {
       Labels made =
           is_last ? product.result : in_order(labels[step.lhs], labels[step.rhs], chooser.open_labels(joined));
       std::string spec = spec_of(labels[step.lhs], labels[step.rhs], made);
-      values.push_back(rewriter.builder().op("contract", {values[step.lhs], values[step.rhs]}, {{"spec", spec}}));
+      values.push_back(rewriter.builder().op("contract", {values[step.lhs], values[step.rhs]},
+                                             with_attr(product.attrs, "spec", spec)));
       labels.push_back(std::move(made));
       sets.push_back(joined);
     }

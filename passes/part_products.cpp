@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "ir/accumulation.h"
 #include "ir/contract_spec.h"
 #include "ir/op_def.h"
 #include "passes/rewrite.h"
@@ -64,6 +65,9 @@ class Parter {
 
   bool part(const Op& op) {
     if (!std::holds_alternative<Contract>(op.def->body)) return false;
+    // Parts are added up in the result's dtype: that must be what the whole accumulates in.
+    DType dtype = func_.type(op.result()).dtype;
+    if (accumulation(op.attrs, dtype) != dtype) return false;
     for (size_t side : {0, 1}) {
       std::vector<const Op*> pads;
       if (!collect(op.operands[side], pads) || pads.size() < 2) continue;

@@ -1,6 +1,7 @@
 // Rules on views, reductions and contracts.  Each is a line of math above a line of code; c is a constant.
 #include <algorithm>
 
+#include "ir/accumulation.h"
 #include "ir/contract_spec.h"
 #include "ir/shape_rules.h"
 #include "passes/simplify_match.h"
@@ -88,7 +89,8 @@ static Simpler join_reductions(Match& m) {
   std::vector<int64_t> kept = other_axes(m.b.type(inner->operands[0]).rank(), axes);
   for (int64_t axis : m.ints("axes")) axes.push_back(kept[axis]);
   std::sort(axes.begin(), axes.end());
-  return m.b.op(m.op.def->name, {inner->operands[0]}, {{"axes", axes}});
+  return m.b.op(m.op.def->name, {inner->operands[0]},
+                joined_accumulation(with_attr(m.op.attrs, "axes", axes), inner->attrs));
 }
 
 static Simpler simplify_reduce(Match& m) {
@@ -124,7 +126,7 @@ static Simpler simplify_contract(Match& m) {
     term = permuted;
     std::vector<ValueId> operands = m.x;
     operands[side] = transpose->operands[0];
-    return m.b.op("contract", operands, {{"spec", spec.text()}});
+    return m.b.op("contract", operands, with_attr(m.op.attrs, "spec", spec.text()));
   }
   return std::nullopt;
 }

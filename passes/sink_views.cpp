@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "ir/accumulation.h"
 #include "ir/contract_spec.h"
 #include "ir/op_def.h"
 #include "ir/view_map.h"
@@ -25,6 +26,7 @@ struct Product {
   Shape extents;               // of the variables
   std::string labels;          // of the variables, as the spec named them
   std::vector<size_t> result;  // the variables that are its dimensions
+  Attrs attrs;                 // of the contract
 
   double work() const {
     return std::accumulate(extents.begin(), extents.end(), 1.0,
@@ -41,6 +43,7 @@ Product product_of(const Func& func, const Op& op) {
   ContractSpec spec = *parse_contract_spec(attr_string(op.attrs, "spec"));
   const Shape &lhs = func.type(op.operands[0]).shape, &rhs = func.type(op.operands[1]).shape;
   Product product;
+  product.attrs = op.attrs;
   product.labels = spec.result + spec.k;
   for (char label : product.labels) product.extents.push_back(label_size(spec, label, lhs, rhs));
   product.result.resize(spec.result.size());
@@ -81,6 +84,7 @@ std::optional<Product> under_view(const Product& old, const Func& func, const Op
     if (std::find(old.result.begin(), old.result.end(), v) == old.result.end()) summed.push_back(v);
   }
   Product result;
+  result.attrs = old.attrs;
   std::string kept;  // labels of what is summed stay
   for (size_t v : summed) kept += old.labels[v];
   for (size_t d = 0; d < shape.size(); ++d) {
@@ -110,6 +114,7 @@ std::optional<Product> under_view(const Product& old, const Func& func, const Op
 }
 
 std::optional<Product> under_sum(Product product, const Op& op) {
+  product.attrs = joined_accumulation(std::move(product.attrs), op.attrs);
   const std::vector<int64_t>& axes = attr_ints(op.attrs, "axes");
   for (auto axis = axes.rbegin(); axis != axes.rend(); ++axis) product.result.erase(product.result.begin() + *axis);
   return product;
@@ -219,7 +224,8 @@ class SinkViews {
       spec += operands.size() == 1 ? "," : "->";
     }
     for (size_t v : product.result) spec += product.labels[v];
-    rewriter_.replace(last.result(), rewriter_.builder().op("contract", operands, {{"spec", spec}}));
+    rewriter_.replace(last.result(),
+                      rewriter_.builder().op("contract", operands, with_attr(product.attrs, "spec", spec)));
   }
 
   const Func& func_;

@@ -5,11 +5,13 @@
 
 #include <utility>
 
+#include "ir/accumulation.h"
 #include "ir/scan.h"
 
 namespace tarn {
 
-GraphMaker::GraphMaker(uint64_t seed, const RandomGraphOptions& options) : random_(seed), options_(options) {
+GraphMaker::GraphMaker(uint64_t seed, const RandomGraphOptions& options)
+    : random_(seed), extras_(seed), options_(options) {
   module_.name = "random";
   module_.funcs.emplace_back();
   func_ = &module_.funcs[0];
@@ -91,6 +93,12 @@ bool GraphMaker::embed(const Shape& small, const Shape& large, std::vector<int64
 
 void GraphMaker::emit(std::string_view op, std::vector<ValueId> operands, Attrs attrs, Interval range) {
   if (range.bound() > kLargest) return;
+  for (const AttrSpec& spec : find_op(op)->attrs) {
+    if (spec.name != kAccumulateAttr.name || !std::bernoulli_distribution(0.15)(extras_)) continue;
+    DType dtype = b_->type(operands.back()).dtype;
+    if (dtype == DType::F32) attrs["accumulate"] = std::string("f64");
+    if (dtype == DType::I32) attrs["accumulate"] = std::string("i64");
+  }
   if (Result<ValueId> value = b_->try_op(op, std::move(operands), std::move(attrs))) remember(*value, range);
 }
 

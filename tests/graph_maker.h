@@ -106,6 +106,7 @@ class GraphMaker {
   void add_results();
 
   std::mt19937_64 random_;
+  std::minstd_rand extras_;  // of what does not change which ops there are
   RandomGraphOptions options_;
   Module module_;
   Func* func_ = nullptr;

@@ -45,6 +45,12 @@ class KernelLowering final : public ScalarEmitter {
   ScalarIndex reduce(ReduceKind kind, const Indices& indices, const std::vector<int64_t>& extents, DType dtype,
                      const std::function<ScalarIndex(const std::vector<VariableIndex>&)>& body);
 
+  // What a reduction combines at one point of its loops; `accumulated`: the dtype of its partial results.
+  using Term = std::function<Scalar(const std::vector<VariableIndex>& variables, DType accumulated)>;
+  // The result of reduction `op`, in its own dtype.
+  ScalarIndex accumulate(ReduceKind kind, const Op& op, const Indices& indices, const std::vector<int64_t>& extents,
+                         const Term& term);
+
   // The loops over the dimensions that all results share, and the stores in them.
   void domain();
   // Results in groups of one shape; a group with dimensions beyond the domain gets loops of its own.  All values of a

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "codegen/kernel/kernel_lowering.h"
+#include "ir/accumulation.h"
 #include "ir/base/check.h"
 #include "ir/contract_spec.h"
 #include "ir/view_map.h"
@@ -117,15 +118,27 @@ ScalarIndex KernelLowering::compute_form(const Reduce& form, const Op& op, const
   const Shape& shape = func_.type(op.operands[0]).shape;
   std::vector<int64_t> extents;
   for (int64_t axis : axes) extents.push_back(shape[static_cast<size_t>(axis)]);
-  return reduce(form.kind, indices, extents, func_.type(op.result()).dtype, [&](const auto& variables) {
+  return accumulate(form.kind, op, indices, extents, [&](const auto& variables, DType) {
     Indices inner;
     size_t kept = 0, reduced = 0;
     for (size_t d = 0; d < shape.size(); ++d) {
       bool is_reduced = std::find(axes.begin(), axes.end(), static_cast<int64_t>(d)) != axes.end();
       inner.push_back(is_reduced ? plain(variables[reduced++]) : indices[kept++]);
     }
-    return evaluate(op.operands[0], inner);
+    return scalar_of(evaluate(op.operands[0], inner));
   });
+}
+
+// The loop sums in the dtype that the op names; what it adds is brought into that dtype, and the sum out of it.
+ScalarIndex KernelLowering::accumulate(ReduceKind kind, const Op& op, const Indices& indices,
+                                       const std::vector<int64_t>& extents, const Term& term) {
+  DType dtype = func_.type(op.result()).dtype;
+  DType wide = accumulation(op.attrs, dtype);
+  ScalarIndex sum = reduce(kind, indices, extents, wide, [&](const auto& variables) {
+    Scalar added = term(variables, wide);
+    return kind == ReduceKind::ArgMax ? added.id : cast(added, wide).id;
+  });
+  return cast(scalar_of(sum), dtype).id;
 }
 
 ScalarIndex KernelLowering::compute_form(const Contract&, const Op& op, const Indices& indices) {
@@ -139,14 +152,14 @@ ScalarIndex KernelLowering::compute_form(const Contract&, const Op& op, const In
     contracted += spec.lhs[d];
     extents.push_back(func_.type(op.operands[0]).shape[d]);
   }
-  return reduce(ReduceKind::Sum, indices, extents, func_.type(op.result()).dtype, [&](const auto& variables) {
+  return accumulate(ReduceKind::Sum, op, indices, extents, [&](const auto& variables, DType wide) {
     for (size_t d = 0; d < contracted.size(); ++d) index_of[contracted[d]] = plain(variables[d]);
     Indices lhs, rhs;
     for (char label : spec.lhs) lhs.push_back(index_of.at(label));
     for (char label : spec.rhs) rhs.push_back(index_of.at(label));
     Scalar a = scalar_of(evaluate(op.operands[0], lhs));
     Scalar b = scalar_of(evaluate(op.operands[1], rhs));
-    return apply(ScalarOp::Mul, {a, b}).id;
+    return apply(ScalarOp::Mul, {cast(a, wide), cast(b, wide)});
   });
 }
 
@@ -190,7 +203,7 @@ ScalarIndex KernelLowering::compute_form(const Scatter&, const Op& op, const Ind
   const Shape& whole = func_.type(op.operands[0]).shape;
   Shape extents(whole.begin() + static_cast<std::ptrdiff_t>(shared.size()), whole.end());
   DType dtype = func_.type(op.result()).dtype;
-  return reduce(ReduceKind::Sum, indices, extents, dtype, [&](const auto& variables) {
+  return accumulate(ReduceKind::Sum, op, indices, extents, [&](const auto& variables, DType) {
     Indices summed, at = shared;
     for (VariableIndex variable : variables) summed.push_back(plain(variable));
     at.insert(at.end(), summed.begin(), summed.end());
@@ -200,7 +213,7 @@ ScalarIndex KernelLowering::compute_form(const Scatter&, const Op& op, const Ind
     Indices from(indices.begin(), indices.begin() + static_cast<std::ptrdiff_t>(axis));
     from.insert(from.end(), summed.begin(), summed.end());
     from.insert(from.end(), indices.begin() + static_cast<std::ptrdiff_t>(axis) + 1, indices.end());
-    return apply(ScalarOp::Select, {is_here, scalar_of(evaluate(op.operands[1], from)), constant(0, dtype)}).id;
+    return apply(ScalarOp::Select, {is_here, scalar_of(evaluate(op.operands[1], from)), constant(0, dtype)});
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/accumulation.h"
 #include "ir/contract_spec.h"
 
 namespace tarn {
@@ -27,6 +28,7 @@ static Result<Type> contract_type(const ShapeArgs& args) {
   if (lhs.dtype != rhs.dtype || !is_float(lhs.dtype)) {
     return Error{fmt::format("operands are {} and {}, not of one float dtype", lhs.text(), rhs.text()), "C7"};
   }
+  if (std::optional<Error> error = accumulation_error(args.attrs, lhs.dtype, "C8")) return *error;
   Type result{lhs.dtype, {}};
   for (char label : spec->result) result.shape.push_back(label_size(*spec, label, lhs.shape, rhs.shape));
   return result;
@@ -38,18 +40,19 @@ static Gradients contract_vjp(const VjpArgs& a) {
   Gradients grads(2);
   if (a.needs[0]) {
     std::string back = spec.result + "," + spec.rhs + "->" + spec.lhs;
-    grads[0] = a.b.op("contract", {a.cotangent, a.inputs[1]}, {{"spec", back}});
+    grads[0] = a.b.op("contract", {a.cotangent, a.inputs[1]}, with_attr(a.op.attrs, "spec", back));
   }
   if (a.needs[1]) {
     std::string back = spec.lhs + "," + spec.result + "->" + spec.rhs;
-    grads[1] = a.b.op("contract", {a.inputs[0], a.cotangent}, {{"spec", back}});
+    grads[1] = a.b.op("contract", {a.inputs[0], a.cotangent}, with_attr(a.op.attrs, "spec", back));
   }
   return grads;
 }
 
-static Sample contract_sample(std::string spec, Shape lhs, Shape rhs) {
+static Sample contract_sample(std::string spec, Shape lhs, Shape rhs, Attrs attrs = {}) {
+  attrs["spec"] = std::move(spec);
   return {{SampleInput{Type{DType::F32, std::move(lhs)}}, SampleInput{Type{DType::F32, std::move(rhs)}}},
-          {{"spec", std::move(spec)}},
+          std::move(attrs),
           {}};
 }
 
@@ -66,10 +69,11 @@ const OpDef op_contract{
         "(C4) a label has one size.\n"
         "(C5) each label of the result is in an operand.\n"
         "(C6) a label of only one operand is in the result (sum first).\n"
-        "(C7) the operands share one dtype, f32 or f64.",
+        "(C7) the operands share one dtype, f32 or f64.\n"
+        "(C8) accumulate is a wider float than that.",
     .source = "https://numpy.org/doc/stable/reference/generated/numpy.einsum.html",
     .arity = 2,
-    .attrs = {{"spec", AttrKind::String, "labels of lhs, rhs and result"}},
+    .attrs = {kAccumulateAttr, {"spec", AttrKind::String, "labels of lhs, rhs and result"}},
     .shape = contract_type,
     .vjp = &contract_vjp,
     .body = Contract{},
@@ -82,7 +86,9 @@ const OpDef op_contract{
                 contract_sample("k,k->", {17}, {17}), contract_sample("m,n->nm", {3}, {5}),
                 contract_sample("kb,nk->nb", {7, 3}, {2, 7}),
                 contract_sample("btnk,bsnk->bnts", {2, 3, 2, 5}, {2, 1, 2, 5}),
-                contract_sample("ab,ab->ab", {2, 3}, {2, 3}), contract_sample("a,->a", {3}, {})},
+                contract_sample("ab,ab->ab", {2, 3}, {2, 3}), contract_sample("a,->a", {3}, {}),
+                contract_sample("bk,kn->bn", {3, 17}, {17, 5}, {{"accumulate", "f64"}}),
+                contract_sample("bk,nk->bn", {17, 33}, {9, 33}, {{"accumulate", "f64"}})},
 };
 
 }  // namespace tarn

@@ -1,4 +1,5 @@
 // Product over some axes.
+#include "ir/accumulation.h"
 #include "ir/op_file.h"
 
 namespace tarn {
@@ -13,7 +14,7 @@ static Gradients prod_vjp(const VjpArgs& a) {
   ValueId zero = a.b.constant(0, type), one = a.b.constant(1, type);
   ValueId is_zero = a.b.op("eq", {x, zero});
   ValueId safe = a.b.select(is_zero, one, x);
-  ValueId others = spread(axes.empty() ? safe : a.b.op("prod", {safe}, {{"axes", axes}}));
+  ValueId others = spread(axes.empty() ? safe : a.b.op("prod", {safe}, a.op.attrs));
   ValueId zeros = spread(a.b.sum(a.b.select(is_zero, one, zero), axes));
   ValueId at_zero = a.b.select(a.b.op("eq", {zeros, one}), others, zero);
   ValueId elsewhere = a.b.select(a.b.op("eq", {zeros, zero}), a.b.div(others, safe), zero);
@@ -27,17 +28,18 @@ const OpDef op_prod{
     .doc =
         "result[j] = product of x[i] over all i that agree with j outside axes; 1 over nothing.\n"
         "(C1) axes are ascending dimensions of x.\n"
-        "(C2) the dtype is a number.",
+        "(C2) the dtype is a number.\n"
+        "(C3) accumulate is a wider dtype of its kind than that of x.",
     .source = "https://openxla.org/stablehlo/spec#reduce",
     .arity = 1,
-    .attrs = {{"axes", AttrKind::Ints, "the dimensions that are combined and leave the shape"}},
-    .shape = reduced,
+    .attrs = {kAccumulateAttr, {"axes", AttrKind::Ints, "the dimensions that are combined and leave the shape"}},
+    .shape = accumulated,
     .vjp = &prod_vjp,
     .body = Reduce{ReduceKind::Prod},
     .may_diverge = true,
     // One rounding a factor: 33 * 2^-24, relative.
     .tolerance = {.forward_f32 = 4e-6, .grad_f64 = kGradientF64},
-    .samples = reduce_samples(0.5, 1.6, true),
+    .samples = accumulate_samples(0.5, 1.6),
 };
 
 }  // namespace tarn

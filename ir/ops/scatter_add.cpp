@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "ir/accumulation.h"
+
 namespace tarn {
 
 static Result<Type> scatter_type(const ShapeArgs& args) {
@@ -29,6 +31,7 @@ static Result<Type> scatter_type(const ShapeArgs& args) {
                  "C3", 1};
   }
   if (size < 0) return Error{fmt::format("size is {}", size), "C4"};
+  if (std::optional<Error> error = accumulation_error(args.attrs, updates.dtype, "C6")) return *error;
   Type result{updates.dtype, updates.shape};
   auto first = result.shape.begin() + axis;
   first = result.shape.erase(first, first + (indices.shape.end() - own));
@@ -43,10 +46,11 @@ static Gradients scatter_vjp(const VjpArgs& a) {
 }
 
 static Sample scatter_sample(Shape indices, Type updates, int64_t axis, int64_t size, DType dtype = DType::I32,
-                             int64_t shared = 0) {
+                             int64_t shared = 0, Attrs attrs = {}) {
+  attrs.insert({{"axis", axis}, {"shared", shared}, {"size", size}});
   return {
       {SampleInput{Type{dtype, std::move(indices)}, -1, static_cast<double>(size)}, SampleInput{std::move(updates)}},
-      {{"axis", axis}, {"shared", shared}, {"size", size}},
+      std::move(attrs),
       {}};
 }
 
@@ -62,10 +66,12 @@ const OpDef op_scatter_add{
         "(C2) updates are numbers.\n"
         "(C3) updates have the dimensions of indices behind the shared ones from axis on.\n"
         "(C4) size >= 0.\n"
-        "(C5) indices and updates have the same first `shared` dimensions, all before axis.",
+        "(C5) indices and updates have the same first `shared` dimensions, all before axis.\n"
+        "(C6) accumulate is a wider dtype of its kind than that of the updates.",
     .source = "https://openxla.org/stablehlo/spec#scatter",
     .arity = 2,
-    .attrs = {{"axis", AttrKind::Int, "the dimension of the result that is indexed"},
+    .attrs = {kAccumulateAttr,
+              {"axis", AttrKind::Int, "the dimension of the result that is indexed"},
               {"shared", AttrKind::Int, "how many first dimensions of the indices and of the updates go together"},
               {"size", AttrKind::Int, "its size"}},
     .shape = scatter_type,
@@ -80,7 +86,8 @@ const OpDef op_scatter_add{
                 scatter_sample({0}, {DType::F32, {0, 3}}, 0, 2), scatter_sample({6}, {DType::I32, {6, 2}}, 0, 3),
                 scatter_sample({4}, {DType::F32, {4, 2}}, 0, 0),
                 scatter_sample({3, 4}, {DType::F32, {3, 4}}, 1, 5, DType::I32, 1),
-                scatter_sample({2, 7}, {DType::F32, {2, 3, 7, 2}}, 2, 5, DType::I64, 1)},
+                scatter_sample({2, 7}, {DType::F32, {2, 3, 7, 2}}, 2, 5, DType::I64, 1),
+                scatter_sample({33}, {DType::F32, {33, 5}}, 0, 3, DType::I32, 0, {{"accumulate", "f64"}})},
 };
 
 }  // namespace tarn

@@ -138,6 +138,10 @@ TEST_CASE("round_f32 rounds after each op and each step of a sum") {
   CHECK(apply("sum", {x}, {{"axes", Ints{0}}}) == Numbers{16777218});
   CHECK(apply("sum", {x}, {{"axes", Ints{0}}}, {.round_f32 = true}) == Numbers{16777216});
   CHECK(apply("neg", {f32({}, {0.1})}, {}, {.round_f32 = true}) == Numbers{-static_cast<double>(0.1f)});
+  // Steps in a wider dtype are not rounded, the result is.
+  Attrs wide = {{"accumulate", "f64"}, {"axes", Ints{0}}};
+  CHECK(apply("sum", {f32({3}, {16777216, 1, 1})}, wide, {.round_f32 = true}) == Numbers{16777218});
+  CHECK(apply("sum", {f32({2}, {16777216, 1})}, wide, {.round_f32 = true}) == Numbers{16777216});
 }
 
 TEST_CASE("calls are evaluated; grad and wrong arguments are errors") {
