@@ -5,98 +5,139 @@
 #include <cstdio>
 #include <cstring>
 
+#include "instance_file.h"
 #include "text.h"
 
 namespace tarn::runtime {
 
-static const char* const kFormat = "1";
+// ---- metadata
+
+// The numbers of a run's state, each under its key and with the least that it may be: the one list for writing and
+// reading.  `visit(key, number, least)` for integers, `visit(key, number)` for f64.
+template <typename State, typename Visit>
+static void each_number(State& state, const Model& model, const Visit& visit) {
+  visit("tarn.epoch", state.epoch, int64_t{0});
+  visit("tarn.cursor", state.cursor, int64_t{0});
+  visit("tarn.epochs", state.epochs, int64_t{0});
+  visit("tarn.total_steps", state.total_steps, int64_t{0});
+  visit("tarn.rows", state.train_rows, int64_t{1});
+  visit("tarn.row_count", state.partial.rows, int64_t{0});
+  visit("tarn.loss_sum", state.partial.loss);
+  for (size_t i = 0; i < state.partial.metrics.size(); ++i)
+    visit(std::string("tarn.metric.") + model.metrics()[i]->name, state.partial.metrics[i]);
+  if (!state.has_best) return;
+  visit("tarn.best_value", state.best_value);
+  visit("tarn.best_epoch", state.best_epoch, int64_t{1});
+  visit("tarn.since_best", state.epochs_since_best, int64_t{0});
+}
+
+static const char* const kBatch = "tarn.batch";
+static const char* const kData = "tarn.data";
+static const char* const kSteps = "tarn.steps";        // where the run's length is in steps
+static const char* const kBest = "tarn.best_value";    // where the run has a best
+static const char* const kFinished = "tarn.finished";  // where it has ended
+
+static std::string hyper_key(const tarn_tensor* hyper) {
+  return std::string("hyper.") + hyper->name;
+}
+
+// The second set of weights that a file may hold.
+static const char* const kBestSet = "best/";  // of a run under way
+static const char* const kLastSet = "last/";  // of a finished one, whose plain names hold the best weights
+
+static const char* other_set(const RunState& state) {
+  return state.finished ? kLastSet : kBestSet;
+}
+
+// ---- saving
 
 // What tarn_st_save asks for.
-struct Content {
-  std::vector<tarn_st_tensor> tensors;
-  std::vector<std::pair<std::string, std::string>> pairs;
+class Content {
+ public:
+  Content(const Model& model, const RunState& state, const WeightCopy& other) : model_(model), other_(other) {
+    each_saved([&](const tarn_tensor& tensor) { entries_.push_back({&tensor, false}); });
+    if (!other.empty())
+      each_saved([&](const tarn_tensor& tensor) {
+        if (tarn_is_weight(&tensor)) entries_.push_back({&tensor, true});
+      });
+    other_prefix_ = other_set(state);
+    add_state(state);
+  }
 
-  void add(const std::string& key, const std::string& value) { pairs.emplace_back(key, value); }
+  tarn_st_content view() { return {this, entries_.size(), entry, TARN_INSTANCE_PAIRS + pairs_.size(), pair, read}; }
+
+ private:
+  struct Entry {
+    const tarn_tensor* tensor;
+    bool is_other;  // of the second set
+  };
+
+  template <typename Visit>
+  void each_saved(const Visit& visit) const {
+    for (uint32_t i = 0; i < model_.program().tensor_count; ++i)
+      if (tarn_is_saved(&model_.program().tensors[i])) visit(model_.program().tensors[i]);
+  }
+
+  void add(const std::string& key, const std::string& value) { pairs_.emplace_back(key, value); }
   void add(const std::string& key, int64_t value) { add(key, std::to_string(value)); }
   // 17 digits: f64 comes back exactly.
   void add(const std::string& key, double value) { add(key, format("%.17g", value)); }
 
-  tarn_st_content view() {
-    return {this, tensors.size(),
-            [](void* user, size_t i, tarn_st_tensor* out) { *out = static_cast<Content*>(user)->tensors[i]; },
-            pairs.size(),
-            [](void* user, size_t i, tarn_st_pair* out) {
-              const auto& [key, value] = static_cast<Content*>(user)->pairs[i];
-              snprintf(out->key, sizeof out->key, "%s", key.c_str());
-              snprintf(out->value, sizeof out->value, "%s", value.c_str());
-            }};
+  // Beside the pairs that every file of an instance has.
+  void add_state(const RunState& state) {
+    each_number(state, model_, [&](const std::string& key, auto number, auto...) { add(key, number); });
+    if (state.steps > 0) add(kSteps, state.steps);
+    add(kBatch, model_.batch());
+    add(kData, format("%016" PRIx64, state.data_hash));
+    if (state.finished) add(kFinished, int64_t{1});
+    for (const auto& [input, names] : state.classes)
+      if (names.size() < sizeof(tarn_st_pair::value)) add("tarn.classes." + input, names);
+    for (const tarn_tensor* hyper : model_.hypers()) add(hyper_key(hyper), model_.hyper(*hyper));
   }
+
+  static void entry(void* user, size_t index, tarn_st_tensor* out) {
+    auto& self = *static_cast<Content*>(user);
+    const Entry& found = self.entries_[index];
+    tarn_saved_entry(found.tensor, found.is_other ? self.other_prefix_ : "", out);
+    out->source = &found;
+  }
+
+  static void pair(void* user, size_t index, tarn_st_pair* out) {
+    auto& self = *static_cast<Content*>(user);
+    if (index < TARN_INSTANCE_PAIRS) return tarn_instance_pair(&self.model_.instance(), index, out);
+    const auto& [key, value] = self.pairs_[index - TARN_INSTANCE_PAIRS];
+    snprintf(out->key, sizeof out->key, "%s", key.c_str());
+    snprintf(out->value, sizeof out->value, "%s", value.c_str());
+  }
+
+  static void read(void* user, const tarn_st_tensor* tensor, uint64_t at, void* to, size_t count) {
+    auto& self = *static_cast<Content*>(user);
+    const auto& found = *static_cast<const Entry*>(tensor->source);
+    if (found.is_other)
+      memcpy(to, self.other_.place(self.model_, *found.tensor) + at, count);
+    else
+      self.model_.read_part(*found.tensor, at, to, count);
+  }
+
+  const Model& model_;
+  const WeightCopy& other_;
+  const char* other_prefix_;
+  std::vector<Entry> entries_;
+  std::vector<std::pair<std::string, std::string>> pairs_;
 };
-
-static bool is_saved(const tarn_tensor& tensor) {
-  return tensor.role <= TARN_SLOT;
-}
-static bool is_weight(const tarn_tensor& tensor) {
-  return tensor.role == TARN_PARAM || tensor.role == TARN_STATE;
-}
-
-static tarn_st_tensor entry_of(const tarn_tensor& tensor, const char* prefix, const void* data) {
-  return {prefix, tensor.name, tensor.dtype, tensor.rank, tensor.shape, data, tensor.bytes};
-}
-
-static void add_state(Content& content, Model& model, const RunState& state) {
-  content.add("tarn.format", std::string(kFormat));
-  content.add("tarn.model", std::string(model.program().name));
-  content.add("tarn.model_hash", std::string(model.program().hash));
-  content.add("tarn.step", model.scalar(TARN_STEP));
-  content.add("tarn.epoch", state.epoch);
-  content.add("tarn.cursor", state.cursor);
-  content.add("tarn.epochs", state.epochs);
-  content.add("tarn.total_steps", state.total_steps);
-  if (state.steps > 0) content.add("tarn.steps", state.steps);
-  content.add("tarn.seed", state.seed);
-  content.add("tarn.batch", model.batch());
-  content.add("tarn.rows", state.train_rows);
-  content.add("tarn.data", format("%016" PRIx64, state.data_hash));
-  content.add("tarn.row_count", state.partial.rows);
-  content.add("tarn.loss_sum", state.partial.loss);
-  for (size_t i = 0; i < state.partial.metrics.size(); ++i)
-    content.add(std::string("tarn.metric.") + model.metrics()[i]->name, state.partial.metrics[i]);
-  if (state.has_best) {
-    content.add("tarn.best_value", state.best_value);
-    content.add("tarn.best_epoch", state.best_epoch);
-    content.add("tarn.since_best", state.epochs_since_best);
-  }
-  if (state.finished) content.add("tarn.finished", int64_t{1});
-  for (const auto& [input, names] : state.classes)
-    if (names.size() < sizeof(tarn_st_pair::value)) content.add("tarn.classes." + input, names);
-  for (const tarn_tensor* hyper : model.of_role(TARN_HYPER))
-    content.add(std::string("hyper.") + hyper->name, model.hyper(*hyper));
-}
 
 uint64_t checkpoint_bytes(const Model& model, bool with_best) {
   uint64_t bytes = 4096;
   for (uint32_t i = 0; i < model.program().tensor_count; ++i) {
     const tarn_tensor& tensor = model.program().tensors[i];
-    if (!is_saved(tensor)) continue;
-    bytes += (tensor.bytes + 256) * (with_best && is_weight(tensor) ? 2 : 1);
+    if (!tarn_is_saved(&tensor)) continue;
+    bytes += (tensor.bytes + 256) * (with_best && tarn_is_weight(&tensor) ? 2 : 1);
   }
   return bytes;
 }
 
-Status save_checkpoint(const std::string& path, Model& model, const RunState& state, WeightCopy& other) {
-  Content content;
-  for (uint32_t i = 0; i < model.program().tensor_count; ++i) {
-    const tarn_tensor& tensor = model.program().tensors[i];
-    if (is_saved(tensor)) content.tensors.push_back(entry_of(tensor, "", model.data(tensor)));
-  }
-  const char* prefix = state.finished ? "last/" : "best/";
-  for (uint32_t i = 0; !other.empty() && i < model.program().tensor_count; ++i) {
-    const tarn_tensor& tensor = model.program().tensors[i];
-    if (is_weight(tensor)) content.tensors.push_back(entry_of(tensor, prefix, other.place(model, tensor)));
-  }
-  add_state(content, model, state);
-  return write_checkpoint(path, content.view());
+Status save_checkpoint(const std::string& path, const Model& model, const RunState& state, const WeightCopy& other) {
+  return write_checkpoint(path, Content(model, state, other).view());
 }
 
 // ---- loading
@@ -115,61 +156,86 @@ static std::string type_text(const tarn_tensor& tensor) {
   return tarn_st_dtype_name(tensor.dtype) + shape_text(tensor.shape, tensor.rank);
 }
 
-// What tells the file from the model, one line each.
-static std::vector<std::string> differences(const CheckpointFile& file, const Model& model, bool slots_too) {
-  std::vector<std::string> lines;
-  for (uint32_t i = 0; i < model.program().tensor_count; ++i) {
-    const tarn_tensor& tensor = model.program().tensors[i];
-    if (!is_weight(tensor) && !(slots_too && tensor.role == TARN_SLOT)) continue;
-    const Entry* entry = file.find(tensor.name);
-    if (entry == nullptr)
-      lines.push_back(format("`%s` %s is missing in the file", tensor.name, type_text(tensor).c_str()));
-    else if (type_text(entry->dtype, entry->shape) != type_text(tensor))
-      lines.push_back(format("`%s` is %s in the file, %s in the model", tensor.name,
-                             type_text(entry->dtype, entry->shape).c_str(), type_text(tensor).c_str()));
+// How the file and the model differ in one tensor.
+struct Difference {
+  enum class Kind { MissingInFile, OtherType, NotInModel } kind;
+  std::string name;
+  std::string in_file, in_model;  // types; of the one that has it
+
+  std::string text() const {
+    switch (kind) {
+      case Kind::MissingInFile:
+        return "`" + name + "` " + in_model + " is missing in the file";
+      case Kind::OtherType:
+        return "`" + name + "` is " + in_file + " in the file, " + in_model + " in the model";
+      case Kind::NotInModel:
+        return "`" + name + "` " + in_file + " is not in the model";
+    }
+    return name;
   }
-  for (const Entry& entry : file.entries()) {
-    if (has_prefix(entry.name, "best/") || has_prefix(entry.name, "last/")) continue;
-    bool known = model.find(TARN_PARAM, entry.name) != nullptr || model.find(TARN_STATE, entry.name) != nullptr ||
-                 model.find(TARN_SLOT, entry.name) != nullptr;
-    if (!known)
-      lines.push_back(
-          format("`%s` %s is not in the model", entry.name.c_str(), type_text(entry.dtype, entry.shape).c_str()));
-  }
-  return lines;
+};
+
+static bool is_read(const tarn_tensor& tensor, bool slots_too) {
+  return tarn_is_weight(&tensor) || (slots_too && tarn_is_saved(&tensor));
 }
 
-static Error foreign(const CheckpointFile& file, const Model& model, const std::vector<std::string>& lines) {
-  std::string name = file.metadata("tarn.model");
+static std::vector<Difference> differences(const CheckpointFile& file, const Model& model, bool slots_too) {
+  using Kind = Difference::Kind;
+  std::vector<Difference> found;
+  for (uint32_t i = 0; i < model.program().tensor_count; ++i) {
+    const tarn_tensor& tensor = model.program().tensors[i];
+    if (!is_read(tensor, slots_too)) continue;
+    const Entry* entry = file.find(tensor.name);
+    if (entry == nullptr) {
+      found.push_back({Kind::MissingInFile, tensor.name, "", type_text(tensor)});
+      continue;
+    }
+    std::string in_file = type_text(entry->dtype, entry->shape), in_model = type_text(tensor);
+    if (in_file != in_model) found.push_back({Kind::OtherType, tensor.name, in_file, in_model});
+  }
+  for (const Entry& entry : file.entries()) {
+    if (has_prefix(entry.name, kBestSet) || has_prefix(entry.name, kLastSet)) continue;
+    if (tarn_find_tensor(&model.program(), entry.name.c_str(), TARN_PARAM, TARN_SLOT) == nullptr)
+      found.push_back({Kind::NotInModel, entry.name, type_text(entry.dtype, entry.shape), ""});
+  }
+  return found;
+}
+
+static Error foreign(const CheckpointFile& file, const Model& model, const std::vector<Difference>& found) {
+  std::string name = file.metadata(TARN_KEY_MODEL);
   std::string message = file.path() + ": does not fit the model `" + model.program().name + "`" +
                         (name.empty() ? "" : " (it was saved by `" + name + "`)") + ":";
-  for (size_t i = 0; i < lines.size() && i < 10; ++i) message += "\n  " + lines[i];
-  if (lines.size() > 10) message += format("\n  ... %zu differences in all", lines.size());
+  for (size_t i = 0; i < found.size() && i < 10; ++i) message += "\n  " + found[i].text();
+  if (found.size() > 10) message += format("\n  ... %zu differences in all", found.size());
   return Error{message};
 }
 
 static Status read_tensors(const CheckpointFile& file, Model& model, bool slots_too) {
   for (uint32_t i = 0; i < model.program().tensor_count; ++i) {
     const tarn_tensor& tensor = model.program().tensors[i];
-    if (!is_weight(tensor) && !(slots_too && tensor.role == TARN_SLOT)) continue;
-    if (Status status = file.read(*file.find(tensor.name), model.data(tensor)); !status) return status;
+    if (!is_read(tensor, slots_too)) continue;
+    Status status = file.read(*file.find(tensor.name), model.begin_write(tensor));
+    model.end_write(tensor);
+    if (!status) return status;
   }
   return Done{};
+}
+
+// PARAMETER.SLOT: of another optimizer, where the model's own has no such slot.
+static bool is_slot_of(const Model& model, const std::string& name) {
+  size_t dot = name.rfind('.');
+  return dot != std::string::npos && model.find(TARN_PARAM, name.substr(0, dot)) != nullptr;
 }
 
 Status load_weights(const std::string& path, Model& model) {
   Result<CheckpointFile> file = CheckpointFile::open(path);
   if (!file) return file.error();
-  std::vector<std::string> lines = differences(*file, model, false);
+  std::vector<Difference> found = differences(*file, model, false);
   // Slots of another optimizer do no harm: only the weights are taken.
-  std::erase_if(lines, [&](const std::string& line) {
-    size_t end = line.find('`', 1);
-    std::string name = line.substr(1, end - 1);
-    size_t dot = name.rfind('.');
-    return line.find("is not in the model") != std::string::npos && dot != std::string::npos &&
-           model.find(TARN_PARAM, name.substr(0, dot)) != nullptr;
+  std::erase_if(found, [&](const Difference& difference) {
+    return difference.kind == Difference::Kind::NotInModel && is_slot_of(model, difference.name);
   });
-  if (!lines.empty()) return foreign(*file, model, lines);
+  if (!found.empty()) return foreign(*file, model, found);
   return read_tensors(*file, model, false);
 }
 
@@ -177,17 +243,20 @@ Status load_weights(const std::string& path, Model& model) {
 class StateReader {
  public:
   explicit StateReader(const CheckpointFile& file) : file_(file) {}
-  int64_t integer(const char* key, int64_t least) {
+  int64_t integer(const std::string& key, int64_t least) const {
     int64_t value = 0;
     if (!parse_int(file_.metadata(key), &value) || value < least) wrong(key);
     return value;
   }
-  double real(const std::string& key) {
+  // For each_number.
+  void operator()(const std::string& key, int64_t& number, int64_t least) const { number = integer(key, least); }
+  void operator()(const std::string& key, double& number) const { number = real(key); }
+  double real(const std::string& key) const {
     double value = 0;
     if (!parse_double(file_.metadata(key), &value)) wrong(key);
     return value;
   }
-  void wrong(const std::string& key) {
+  void wrong(const std::string& key) const {
     if (!error_.empty()) return;
     error_ = file_.path() + ": " +
              (file_.metadata(key).empty() ? "lacks the metadata `" + key +
@@ -199,53 +268,39 @@ class StateReader {
 
  private:
   const CheckpointFile& file_;
-  std::string error_;
+  mutable std::string error_;
 };
 
 static std::string read_state(const CheckpointFile& file, Model& model, RunState& state, int64_t* step) {
   StateReader reader(file);
-  if (!file.metadata("tarn.format").empty() && file.metadata("tarn.format") != kFormat)
-    return file.path() + ": has the checkpoint format " + file.metadata("tarn.format") + ", this program reads " +
-           kFormat;
-  *step = reader.integer("tarn.step", 0);
-  state.epoch = reader.integer("tarn.epoch", 0);
-  state.cursor = reader.integer("tarn.cursor", 0);
-  state.epochs = reader.integer("tarn.epochs", 0);
-  state.total_steps = reader.integer("tarn.total_steps", 0);
-  state.steps = file.metadata("tarn.steps").empty() ? 0 : reader.integer("tarn.steps", 0);
-  state.seed = reader.integer("tarn.seed", INT64_MIN);
-  state.train_rows = reader.integer("tarn.rows", 1);
-  std::string data = file.metadata("tarn.data");
-  if (data.size() != 16 || sscanf(data.c_str(), "%16" SCNx64, &state.data_hash) != 1) reader.wrong("tarn.data");
-  state.partial.rows = reader.integer("tarn.row_count", 0);
-  state.partial.loss = reader.real("tarn.loss_sum");
-  for (size_t i = 0; i < state.partial.metrics.size(); ++i)
-    state.partial.metrics[i] = reader.real(std::string("tarn.metric.") + model.metrics()[i]->name);
-  state.has_best = !file.metadata("tarn.best_value").empty();
-  if (state.has_best) {
-    state.best_value = reader.real("tarn.best_value");
-    state.best_epoch = reader.integer("tarn.best_epoch", 1);
-    state.epochs_since_best = reader.integer("tarn.since_best", 0);
-  }
-  state.finished = !file.metadata("tarn.finished").empty();
-  if (reader.integer("tarn.batch", 1) != model.batch() && reader.error().empty())
+  std::string file_format = file.metadata(TARN_KEY_FORMAT);
+  if (!file_format.empty() && file_format != TARN_FILE_FORMAT)
+    return file.path() + ": has the checkpoint format " + file_format + ", this program reads " + TARN_FILE_FORMAT;
+  *step = reader.integer(TARN_KEY_STEP, 0);
+  state.seed = reader.integer(TARN_KEY_SEED, INT64_MIN);
+  state.has_best = !file.metadata(kBest).empty();
+  each_number(state, model, reader);
+  state.steps = file.metadata(kSteps).empty() ? 0 : reader.integer(kSteps, 0);
+  std::string data = file.metadata(kData);
+  if (data.size() != 16 || sscanf(data.c_str(), "%16" SCNx64, &state.data_hash) != 1) reader.wrong(kData);
+  state.finished = !file.metadata(kFinished).empty();
+  if (reader.integer(kBatch, 1) != model.batch() && reader.error().empty())
     return format("%s: was trained with batches of %s rows, the program has %lld", file.path().c_str(),
-                  file.metadata("tarn.batch").c_str(), static_cast<long long>(model.batch()));
-  for (const tarn_tensor* hyper : model.of_role(TARN_HYPER))
-    model.hyper(*hyper) = reader.real(std::string("hyper.") + hyper->name);
+                  file.metadata(kBatch).c_str(), static_cast<long long>(model.batch()));
+  for (const tarn_tensor* hyper : model.hypers()) model.set_hyper(*hyper, reader.real(hyper_key(hyper)));
   return reader.error();
 }
 
-// The second set of weights: `best/` of a run under way, or `last/` of a finished one, where the sets change places.
+// Of a finished run, the two sets change places.
 static Status read_other(const CheckpointFile& file, Model& model, const RunState& state, WeightCopy& best) {
-  const char* prefix = state.finished ? "last/" : "best/";
+  const char* prefix = other_set(state);
   bool any = false;
   for (const Entry& entry : file.entries()) any = any || has_prefix(entry.name, prefix);
   if (!any) return Done{};
   best.allocate(model);
   for (uint32_t i = 0; i < model.program().tensor_count; ++i) {
     const tarn_tensor& tensor = model.program().tensors[i];
-    if (!is_weight(tensor)) continue;
+    if (!tarn_is_weight(&tensor)) continue;
     const Entry* entry = file.find(std::string(prefix) + tensor.name);
     if (entry == nullptr || type_text(entry->dtype, entry->shape) != type_text(tensor))
       return Error{file.path() + ": `" + prefix + tensor.name + "` is missing or of another shape"};
@@ -258,16 +313,18 @@ static Status read_other(const CheckpointFile& file, Model& model, const RunStat
 std::optional<ResumeError> load_run(const std::string& path, Model& model, RunState& state, WeightCopy& best) {
   Result<CheckpointFile> file = CheckpointFile::open(path);
   if (!file) return ResumeError{file.error(), true};
-  std::vector<std::string> lines = differences(*file, model, true);
-  std::string hash = file->metadata("tarn.model_hash");
-  if (lines.empty() && !hash.empty() && hash != model.program().hash)
-    lines.push_back("the file's model hash is " + hash + ", the program's is " + model.program().hash);
-  if (!lines.empty()) return ResumeError{foreign(*file, model, lines), false};
+  if (std::vector<Difference> found = differences(*file, model, true); !found.empty())
+    return ResumeError{foreign(*file, model, found), false};
+  std::string hash = file->metadata(TARN_KEY_HASH);
+  if (!tarn_is_of_model(&model.program(), hash.c_str()))
+    return ResumeError{Error{path + ": does not fit the model `" + model.program().name +
+                             "`: the file's model hash is " + hash + ", the program's is " + model.program().hash},
+                       false};
   int64_t step = 0;
   if (std::string why = read_state(*file, model, state, &step); !why.empty()) return ResumeError{Error{why}, false};
   if (Status status = read_tensors(*file, model, true); !status) return ResumeError{status.error(), true};
   if (Status status = read_other(*file, model, state, best); !status) return ResumeError{status.error(), true};
-  model.scalar(TARN_STEP) = step;
+  model.set_scalar(TARN_STEP, step);
   return std::nullopt;
 }
 

@@ -20,7 +20,7 @@ namespace tarn::runtime {
 uint64_t checkpoint_bytes(const Model& model, bool with_best);
 
 // `other`: the second set of weights, or empty.
-Status save_checkpoint(const std::string& path, Model& model, const RunState& state, WeightCopy& other);
+Status save_checkpoint(const std::string& path, const Model& model, const RunState& state, const WeightCopy& other);
 
 // Weights of PARAM and STATE only.  A file with other tensors is refused with a list of the differences; slots, and
 // `best/` and `last/` sets, may be there.

@@ -26,13 +26,14 @@ static const char* kind_text(double value) {
 static std::string find_bad_input(const Model& model, const BatchOrigin& origin) {
   for (const tarn_tensor* input : model.inputs()) {
     auto elements = static_cast<uint64_t>(element_count(*input));
-    int64_t element = first_not_finite(model.data(*input), input->dtype, elements);
+    const unsigned char* data = model.view(*input);
+    int64_t element = first_not_finite(data, input->dtype, elements);
     if (element < 0) continue;
     int64_t row = element / (static_cast<int64_t>(elements) / model.batch());
     int64_t at = origin.first + row % origin.count;
     unsigned data_row = origin.rows[at];
     return format("the data hold %s: input `%s`, row %u of its file (counted from 0)",
-                  kind_text(value_at(model.data(*input), input->dtype, element)), input->name, data_row);
+                  kind_text(value_at(data, input->dtype, element)), input->name, data_row);
   }
   return "";
 }
@@ -41,11 +42,12 @@ std::string find_bad_parameter(const Model& model) {
   static const char* const kRoles[] = {"parameter", "state", "optimizer slot"};
   for (uint32_t i = 0; i < model.program().tensor_count; ++i) {
     const tarn_tensor& tensor = model.program().tensors[i];
-    if (tensor.role > TARN_SLOT) continue;
-    int64_t element = first_not_finite(model.data(tensor), tensor.dtype, static_cast<uint64_t>(element_count(tensor)));
+    if (!tarn_is_saved(&tensor)) continue;
+    const unsigned char* data = model.view(tensor);
+    int64_t element = first_not_finite(data, tensor.dtype, static_cast<uint64_t>(element_count(tensor)));
     if (element < 0) continue;
     return format("%s `%s` holds %s (element %lld)", kRoles[tensor.role], tensor.name,
-                  kind_text(value_at(model.data(tensor), tensor.dtype, element)), static_cast<long long>(element));
+                  kind_text(value_at(data, tensor.dtype, element)), static_cast<long long>(element));
   }
   return "";
 }
@@ -53,7 +55,7 @@ std::string find_bad_parameter(const Model& model) {
 // What the second run looks for: the first value that is not finite and the first NaN (an infinity may be meant, as in
 // a mask; a NaN never is).
 struct Search {
-  Model* model;
+  const Model* model;
   const tarn_entry* entry;
   struct Hit {
     const tarn_kernel* kernel = nullptr;
@@ -64,15 +66,16 @@ struct Search {
   Hit first, first_nan;
 };
 
-static void look(tarn_team* team, uint32_t index) {
-  auto& search = *static_cast<Search*>(team->user);
+static void look(void* user, uint32_t index, const uint64_t* iterations) {
+  auto& search = *static_cast<Search*>(user);
   if (index >= search.entry->kernel_count || search.first_nan.kernel != nullptr) return;
   const tarn_kernel& kernel = search.entry->kernels[index];
   for (uint32_t i = 0; i < kernel.output_count; ++i) {
     const tarn_kernel_output& output = kernel.outputs[i];
-    const unsigned char* data = search.model->arena() + output.offset;
+    uint64_t offset = output.offset;
     for (uint32_t loop = 0; output.strides != nullptr && loop < output.loop_count; ++loop)
-      data += output.strides[loop] * team->iterations[loop];
+      offset += output.strides[loop] * iterations[loop];
+    const unsigned char* data = search.model->view(offset, output.elements * dtype_bytes(output.dtype));
     int64_t element = first_not_finite(data, output.dtype, output.elements);
     if (element < 0) continue;
     Search::Hit hit{&kernel, &output, element, value_at(data, output.dtype, element)};
@@ -104,8 +107,8 @@ std::string explain_divergence(Model& model, const tarn_entry& entry, const Batc
            " already before this step: the update of the step before made it (a smaller learning rate, or "
            "`clip_norm`, may help)";
   Search search{&model, &entry, {}, {}};
-  tarn_team alone{0, 1, nullptr, look, &search, {}};
-  entry.run(model.arena(), &alone);
+  tarn_observer observer{look, &search};
+  (void)model.run(entry, &observer);
   if (search.first.kernel == nullptr) return "the loss alone is not finite: no kernel's stored output shows where";
   std::string text = hit_text(search.first);
   if (search.first_nan.kernel != nullptr && search.first_nan.output != search.first.output)

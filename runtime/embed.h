@@ -124,8 +124,8 @@ size_t tarn_save_bytes(const tarn_instance* instance);
 tarn_result tarn_save(const tarn_instance* instance, tarn_write_function write, void* user);
 
 /* Checks the whole file first; then parameters and states are replaced, and the optimizer's slots, step and seed where
- * the file has them all (else they are made afresh).  TARN_ERROR_IO in the second half leaves the instance as after
- * tarn_reset. */
+ * this very model saved the file with all of them (else they are made afresh).  TARN_ERROR_IO in the second half leaves
+ * the instance as after tarn_reset. */
 tarn_result tarn_load(tarn_instance* instance, tarn_read_function read, void* user, uint64_t file_bytes);
 
 #ifdef __cplusplus

@@ -1,28 +1,17 @@
 /* The embedding API's parameters by name, and their way to and from safetensors through the caller's callbacks. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "embed_internal.h"
-#include "safetensors.h"
+#include "instance_file.h"
 
 uint32_t tarn_parameter_count(const tarn_instance* instance) {
-  uint32_t count = 0;
-  if (instance == NULL || !tarn_is_instance(instance)) return 0;
-  for (uint32_t i = 0; i < instance->program->tensor_count; ++i) count += tarn_is_saved(&instance->program->tensors[i]);
-  return count;
-}
-
-static const tarn_tensor* nth_saved(const tarn_program* program, size_t index) {
-  for (uint32_t i = 0; i < program->tensor_count; ++i)
-    if (tarn_is_saved(&program->tensors[i]) && index-- == 0) return &program->tensors[i];
-  return NULL;
+  return instance == NULL || !tarn_is_instance(instance) ? 0 : tarn_saved_count(instance->program);
 }
 
 tarn_result tarn_parameter(const tarn_instance* instance, uint32_t index, tarn_parameter_info* info) {
   if (instance == NULL || info == NULL) return TARN_ERROR_NULL;
   if (!tarn_is_instance(instance)) return TARN_ERROR_INSTANCE;
   if (info->struct_size != sizeof *info) return TARN_ERROR_VERSION;
-  const tarn_tensor* tensor = nth_saved(instance->program, index);
+  const tarn_tensor* tensor = tarn_nth_saved(instance->program, index);
   if (tensor == NULL) return TARN_ERROR_NAME;
   info->name = tensor->name;
   info->dtype = tensor->dtype;
@@ -46,7 +35,7 @@ tarn_result tarn_get_parameter(const tarn_instance* instance, const char* name, 
   const tarn_tensor* tensor = NULL;
   if (instance == NULL || name == NULL || data == NULL) return TARN_ERROR_NULL;
   tarn_result result = find_parameter(instance, name, bytes, &tensor);
-  if (result == TARN_OK) memcpy(data, instance->arena + tensor->offset, bytes);
+  if (result == TARN_OK) tarn_instance_read(instance, tensor, data);
   return result;
 }
 
@@ -54,71 +43,32 @@ tarn_result tarn_set_parameter(tarn_instance* instance, const char* name, const 
   const tarn_tensor* tensor = NULL;
   if (instance == NULL || name == NULL || data == NULL) return TARN_ERROR_NULL;
   tarn_result result = find_parameter(instance, name, bytes, &tensor);
-  if (result == TARN_OK) memcpy(instance->arena + tensor->offset, data, bytes);
+  if (result == TARN_OK) tarn_instance_write(instance, tensor, data);
   return result;
 }
 
 /* ---- saving */
 
 static void content_tensor(void* user, size_t index, tarn_st_tensor* out) {
-  const tarn_instance* instance = (const tarn_instance*)user;
-  const tarn_tensor* tensor = nth_saved(instance->program, index);
-  out->prefix = "";
-  out->name = tensor->name;
-  out->dtype = tensor->dtype;
-  out->rank = tensor->rank;
-  out->shape = tensor->shape;
-  out->data = instance->arena + tensor->offset;
-  out->bytes = tensor->bytes;
-}
-
-static void copy_text(char* to, size_t size, const char* from) {
-  size_t length = strlen(from);
-  if (length >= size) length = size - 1;
-  memcpy(to, from, length);
-  to[length] = 0;
-}
-
-static void number_text(char* to, int64_t value) {
-  char digits[24];
-  size_t at = sizeof digits - 1;
-  uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-  digits[at] = 0;
-  do digits[--at] = (char)('0' + rest % 10);
-  while ((rest /= 10) != 0);
-  if (value < 0) digits[--at] = '-';
-  memcpy(to, digits + at, sizeof digits - at);
+  tarn_saved_entry(tarn_nth_saved(((const tarn_instance*)user)->program, (uint32_t)index), "", out);
 }
 
 static void content_pair(void* user, size_t index, tarn_st_pair* out) {
-  const tarn_instance* instance = (const tarn_instance*)user;
-  static const char* const keys[] = {"tarn.format", "tarn.model", "tarn.model_hash", "tarn.step", "tarn.seed"};
-  copy_text(out->key, sizeof out->key, keys[index]);
-  switch (index) {
-    case 0:
-      copy_text(out->value, sizeof out->value, "1");
-      break;
-    case 1:
-      copy_text(out->value, sizeof out->value, instance->program->name);
-      break;
-    case 2:
-      copy_text(out->value, sizeof out->value, instance->program->hash);
-      break;
-    case 3:
-      number_text(out->value, tarn_get_scalar(instance, TARN_STEP, 0));
-      break;
-    default:
-      number_text(out->value, instance->seed);
-      break;
-  }
+  tarn_instance_pair((const tarn_instance*)user, index, out);
+}
+
+static void content_read(void* user, const tarn_st_tensor* tensor, uint64_t at, void* to, size_t count) {
+  tarn_device* device = ((const tarn_instance*)user)->device;
+  device->table->read(device, ((const tarn_tensor*)tensor->source)->offset + at, to, count);
 }
 
 static void make_content(const tarn_instance* instance, tarn_st_content* content) {
   content->user = (void*)(uintptr_t)instance;
-  content->tensor_count = tarn_parameter_count(instance);
+  content->tensor_count = tarn_saved_count(instance->program);
   content->tensor = content_tensor;
-  content->pair_count = 5;
+  content->pair_count = TARN_INSTANCE_PAIRS;
   content->pair = content_pair;
+  content->read = content_read;
 }
 
 size_t tarn_save_bytes(const tarn_instance* instance) {
@@ -142,7 +92,7 @@ tarn_result tarn_save(const tarn_instance* instance, tarn_write_function write, 
 typedef struct loading {
   tarn_instance* instance;
   int64_t step, seed;
-  int has_step, has_seed;
+  int has_step, has_seed, is_of_model;
 } loading;
 
 /* Notes where each of the model's tensors lies: mark[i] = offset in the file. */
@@ -153,27 +103,42 @@ static int note_tensor(void* user, const tarn_st_entry* entry) {
   if (tensor == NULL) return 0;
   uint64_t* mark = &instance->mark[tensor - program->tensors];
   if (*mark != 0) return TARN_ERROR_FORMAT; /* listed twice */
-  int same = strcmp(entry->dtype, tarn_st_dtype_name(tensor->dtype)) == 0 && entry->rank == tensor->rank;
-  for (uint32_t axis = 0; same && axis < entry->rank; ++axis)
-    same = entry->shape[axis] == (uint64_t)tensor->shape[axis];
-  if (!same) return TARN_ERROR_FOREIGN;
+  if (strcmp(entry->dtype, tarn_st_dtype_name(tensor->dtype)) != 0 || !tarn_has_shape(tensor, entry))
+    return TARN_ERROR_FOREIGN;
   *mark = entry->begin;
+  return 0;
+}
+
+/* A whole number of 64 bits, all of `text`; returns 0 where it is one. */
+static int parse_number(const char* text, int64_t* number) {
+  int is_negative = *text == '-';
+  uint64_t most = (uint64_t)INT64_MAX + (uint64_t)is_negative, value = 0;
+  text += is_negative;
+  if (*text == 0) return -1;
+  for (; *text != 0; ++text) {
+    uint64_t digit = (uint64_t)(*text - '0');
+    if (*text < '0' || *text > '9' || value > (most - digit) / 10) return -1;
+    value = value * 10 + digit;
+  }
+  *number = is_negative ? (int64_t)(0 - value) : (int64_t)value;
   return 0;
 }
 
 static int note_metadata(void* user, const char* key, const char* value) {
   loading* state = (loading*)user;
-  int is_step = strcmp(key, "tarn.step") == 0, is_seed = strcmp(key, "tarn.seed") == 0;
-  if (!is_step && !is_seed) return 0;
-  char* end = NULL;
-  int64_t number = strtoll(value, &end, 10);
-  if (end == value || *end != 0) return TARN_ERROR_FORMAT;
-  if (is_step) state->step = number, state->has_step = 1;
-  if (is_seed) state->seed = number, state->has_seed = 1;
+  if (strcmp(key, TARN_KEY_HASH) == 0) state->is_of_model = tarn_is_of_model(state->instance->program, value);
+  if (strcmp(key, TARN_KEY_STEP) == 0) {
+    state->has_step = 1;
+    return parse_number(value, &state->step) == 0 ? 0 : TARN_ERROR_FORMAT;
+  }
+  if (strcmp(key, TARN_KEY_SEED) == 0) {
+    state->has_seed = 1;
+    return parse_number(value, &state->seed) == 0 ? 0 : TARN_ERROR_FORMAT;
+  }
   return 0;
 }
 
-/* Counts the tensors that the file lacks, and forgets the marks of all saved tensors where asked. */
+/* Counts the tensors of some roles that the file lacks. */
 static uint32_t missing(const tarn_instance* instance, uint32_t first_role, uint32_t last_role) {
   const tarn_program* program = instance->program;
   uint32_t count = 0;
@@ -193,19 +158,30 @@ static tarn_result check_file(loading* state, const tarn_st_source* source) {
   tarn_st_visitor visitor = {state, note_tensor, note_metadata};
   tarn_st_info info;
   int code = tarn_st_scan(source, &visitor, &info);
-  if (code == TARN_ERROR_FORMAT || code == TARN_ERROR_FOREIGN) return (tarn_result)code;
-  if (code != 0 || tarn_st_check_hash(source, &info) != 0)
-    return strcmp(info.error, "cannot be read") == 0 ? TARN_ERROR_IO : TARN_ERROR_FORMAT;
+  if (code == 0) code = tarn_st_check_hash(source, &info);
+  switch (info.error_kind) {
+    case TARN_ST_UNREADABLE:
+      return TARN_ERROR_IO;
+    case TARN_ST_MALFORMED:
+    case TARN_ST_DAMAGED:
+      return TARN_ERROR_FORMAT;
+    case TARN_ST_NO_ERROR:
+      break;
+  }
+  if (code != 0) return (tarn_result)code; /* a visitor's */
   return missing(state->instance, TARN_PARAM, TARN_STATE) != 0 ? TARN_ERROR_FOREIGN : TARN_OK;
 }
 
 static tarn_result read_tensors(tarn_instance* instance, const tarn_st_source* source, uint32_t last_role) {
   const tarn_program* program = instance->program;
+  tarn_device* device = instance->device;
   for (uint32_t i = 0; i < program->tensor_count; ++i) {
     const tarn_tensor* tensor = &program->tensors[i];
     if (tensor->role > last_role || tensor->bytes == 0) continue;
-    if (source->read(source->user, instance->mark[i], instance->arena + tensor->offset, (size_t)tensor->bytes) != 0)
-      return TARN_ERROR_IO;
+    void* memory = device->table->begin_write(device, tensor->offset, tensor->bytes);
+    int code = source->read(source->user, instance->mark[i], memory, (size_t)tensor->bytes);
+    device->table->end_write(device, tensor->offset, tensor->bytes);
+    if (code != 0) return TARN_ERROR_IO;
   }
   return TARN_OK;
 }
@@ -214,15 +190,15 @@ tarn_result tarn_load(tarn_instance* instance, tarn_read_function read, void* us
   if (instance == NULL || read == NULL) return TARN_ERROR_NULL;
   if (!tarn_is_instance(instance)) return TARN_ERROR_INSTANCE;
   tarn_st_source source = {user, file_bytes, read};
-  loading state = {instance, 0, 0, 0, 0};
+  loading state = {instance, 0, 0, 0, 0, 1};
   forget_marks(instance);
   tarn_result result = check_file(&state, &source);
   if (result == TARN_OK) {
-    int all = missing(instance, TARN_SLOT, TARN_SLOT) == 0 && state.has_step && state.has_seed;
-    if (all) tarn_set_seed(instance, state.seed);
+    int goes_on = missing(instance, TARN_SLOT, TARN_SLOT) == 0 && state.has_step && state.has_seed && state.is_of_model;
+    if (goes_on) tarn_set_seed(instance, state.seed);
     result = tarn_init(instance); /* makes what the file lacks */
-    if (result == TARN_OK) result = read_tensors(instance, &source, all ? TARN_SLOT : TARN_STATE);
-    if (result == TARN_OK && all) tarn_put_scalar(instance, TARN_STEP, state.step);
+    if (result == TARN_OK) result = read_tensors(instance, &source, goes_on ? TARN_SLOT : TARN_STATE);
+    if (result == TARN_OK && goes_on) tarn_instance_set_scalar(instance, TARN_STEP, state.step);
     if (result != TARN_OK) tarn_reset(instance);
   }
   forget_marks(instance);

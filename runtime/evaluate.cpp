@@ -9,6 +9,10 @@
 
 namespace tarn::runtime {
 
+Error cannot_run(tarn_result result) {
+  return Error{std::string("a step cannot be run: ") + tarn_result_text(result)};
+}
+
 Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals) {
   Model& model = session.model;
   const tarn_entry& entry = session.program().eval_step;
@@ -18,13 +22,13 @@ Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals) {
     if (stop_signal() != 0) return Outcome::Stopped;
     int64_t count = std::min(model.batch(), split.size() - first);
     fill_batch(model, *split.table, split.rows.data(), first, count);
-    session.profile.begin(*session.team, entry, "eval_step");
-    int32_t code = session.team->run(entry, model.arena());
-    session.profile.end(*session.team);
-    if (code != 0)
+    tarn_result result = model.run(entry, session.profile.begin(entry, "eval_step"));
+    session.profile.end();
+    if (result == TARN_DIVERGED)
       return Error{"the loss is not finite in evaluation: " +
                        explain_divergence(model, entry, {split.rows.data(), first, count}),
                    kDiverged};
+    if (result != TARN_OK) return cannot_run(result);
     totals.add(model, count);
   }
   return Outcome::Complete;
@@ -44,8 +48,10 @@ std::string weights_path(const Session& session) {
 
 Status load_for_use(Session& session) {
   std::string path = weights_path(session);
-  for (auto [hyper, value] : session.options.hypers) session.model.hyper(*hyper) = value;
-  bool has_weights = !session.model.of_role(TARN_PARAM).empty() || !session.model.of_role(TARN_STATE).empty();
+  for (auto [hyper, value] : session.options.hypers) session.model.set_hyper(*hyper, value);
+  bool has_weights = tarn_nth_of_role(&session.program(), TARN_PARAM, 0) != nullptr ||
+                     tarn_nth_of_role(&session.program(), TARN_STATE, 0) != nullptr;
+  session.model.set_ready();
   if (session.options.load.empty() && !has_weights) return Done{};
   if (session.options.load.empty() && !file_exists(path))
     return Error{"no weights: `--load FILE` names them (there is no " + path + " here)", kUsage};

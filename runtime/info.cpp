@@ -13,10 +13,10 @@ static std::string bytes_text(uint64_t bytes) {
   return format("%llu bytes (%.*f MiB)", static_cast<unsigned long long>(bytes), mib < 10 ? 2 : 1, mib);
 }
 
-static std::string role_table(const Model& model, tarn_role role, const char* title) {
+static std::string role_table(const tarn_program& program, tarn_role role, const char* title) {
   std::string text;
   int64_t total = 0;
-  for (const tarn_tensor* tensor : model.of_role(role)) {
+  for (const tarn_tensor* tensor : tensors_of_role(program, role)) {
     text += format("  %-28s %-4s %-18s %12lld\n", tensor->name, dtype_name(tensor->dtype),
                    shape_text(tensor->shape, tensor->rank).c_str(), static_cast<Big>(element_count(*tensor)));
     total += element_count(*tensor);
@@ -31,28 +31,24 @@ static std::string entry_line(const char* name, const tarn_entry& entry) {
   return format("  %-12s %u kernels, %s FLOP\n", name, entry.kernel_count, short_number(flops).c_str());
 }
 
-static std::string model_text(const Session& session) {
-  const tarn_program& program = session.program();
-  const Model& model = session.model;
-  std::string text = format("model       %s%s%s\n", program.name, session.config.source.empty() ? "" : ", from ",
-                            session.config.source.c_str());
+static std::string model_text(const tarn_program& program, const RunConfig& config) {
+  std::string text =
+      format("model       %s%s%s\n", program.name, config.source.empty() ? "" : ", from ", config.source.c_str());
   text += format("compiler    tarn %s, for %s\nbatch       %u rows\n", program.version, program.cpu, program.batch);
   text += format("arena       %s, of which %s persist\n", bytes_text(program.arena_bytes).c_str(),
                  bytes_text(program.persistent_bytes).c_str());
-  if (session.config.data)
-    text += format("data        %s: %s\n", session.config.data->name.c_str(), session.config.data->train.c_str());
-  if (session.config.train)
-    text += format(
-        "training    %lld %s, seed %lld\n",
-        static_cast<Big>(session.config.train->steps > 0 ? session.config.train->steps : session.config.train->epochs),
-        session.config.train->steps > 0 ? "steps" : "epochs", static_cast<Big>(session.config.train->seed));
-  text += role_table(model, TARN_PARAM, "parameters");
-  text += role_table(model, TARN_STATE, "states");
-  text += role_table(model, TARN_SLOT, "optimizer slots");
-  text += role_table(model, TARN_INPUT, "input values per batch");
-  text += role_table(model, TARN_OUTPUT, "output values per batch");
+  if (config.data) text += format("data        %s: %s\n", config.data->name.c_str(), config.data->train.c_str());
+  if (config.train)
+    text += format("training    %lld %s, seed %lld\n",
+                   static_cast<Big>(config.train->steps > 0 ? config.train->steps : config.train->epochs),
+                   config.train->steps > 0 ? "steps" : "epochs", static_cast<Big>(config.train->seed));
+  text += role_table(program, TARN_PARAM, "parameters");
+  text += role_table(program, TARN_STATE, "states");
+  text += role_table(program, TARN_SLOT, "optimizer slots");
+  text += role_table(program, TARN_INPUT, "input values per batch");
+  text += role_table(program, TARN_OUTPUT, "output values per batch");
   std::string hypers;
-  for (const tarn_tensor* hyper : model.of_role(TARN_HYPER))
+  for (const tarn_tensor* hyper : tensors_of_role(program, TARN_HYPER))
     hypers += format("  --%-26s default %g\n", hyper->name, hyper->initial);
   if (!hypers.empty()) text += "\nhypers\n" + hypers;
   return text + "\nentry points\n" + entry_line("init", program.init) + entry_line("train_step", program.train_step) +
@@ -69,18 +65,11 @@ static std::string checkpoint_text(const CheckpointFile& file) {
   return text;
 }
 
-Result<int> run_info(Session& session) {
-  std::string text;
-  if (session.options.positional.empty()) {
-    text = model_text(session);
-  } else {
-    Result<CheckpointFile> file = CheckpointFile::open(session.options.positional[0]);
-    if (!file) return file.error();
-    text = checkpoint_text(*file);
-  }
-  text.pop_back();  // the newline
-  session.progress.result(text);
-  return kDone;
+Result<std::string> info_text(const tarn_program& program, const RunConfig& config, const Options& options) {
+  if (options.positional.empty()) return model_text(program, config);
+  Result<CheckpointFile> file = CheckpointFile::open(options.positional[0]);
+  if (!file) return file.error();
+  return checkpoint_text(*file);
 }
 
 }  // namespace tarn::runtime

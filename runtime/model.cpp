@@ -1,7 +1,5 @@
-// A tarn_program plus its arena: the tensors by role and name, typed access to the scalars.
+// An instance of a compiled model as the program uses it.
 #include "model.h"
-
-#include <sys/mman.h>
 
 #include <cmath>
 #include <cstring>
@@ -10,77 +8,51 @@
 
 namespace tarn::runtime {
 
-Model::Model(const tarn_program& program) : program_(&program) {}
-
-Model::Model(Model&& other) noexcept
-    : program_(other.program_),
-      arena_(std::exchange(other.arena_, nullptr)),
-      mapped_bytes_(other.mapped_bytes_),
-      loss_(other.loss_),
-      metrics_(std::move(other.metrics_)),
-      inputs_(std::move(other.inputs_)) {
-  // A scalar that the program lacks points into absent_, which does not move along: those stay null here.
-  for (int role = 0; role <= TARN_OUTPUT; ++role) scalars_[role] = other.scalars_[role];
-}
-
-Model::~Model() {
-  if (arena_ != nullptr) munmap(arena_, mapped_bytes_);
-}
-
-Result<Model> Model::create(const tarn_program& program) {
-  if (program.abi_version != TARN_ABI_VERSION || program.struct_size < sizeof(tarn_program))
-    return Error{format("the model was compiled for runtime ABI %u, this runtime has %u", program.abi_version,
-                        TARN_ABI_VERSION)};
-  Model model(program);
-  model.mapped_bytes_ = program.arena_bytes + program.arena_alignment;
-  void* memory = mmap(nullptr, model.mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED)
-    return Error{format("cannot map the arena of %llu bytes: %s", static_cast<unsigned long long>(program.arena_bytes),
-                        strerror(errno))};
-  model.arena_ = static_cast<unsigned char*>(memory);   // page-aligned, and zero
-  madvise(memory, model.mapped_bytes_, MADV_HUGEPAGE);  // a hint; it may fail
-  for (uint32_t i = 0; i < program.tensor_count; ++i) {
-    const tarn_tensor& tensor = program.tensors[i];
-    if (tensor.role == TARN_HYPER) model.hyper(tensor) = tensor.initial;
-    if (tensor.role == TARN_METRIC) model.metrics_.push_back(&tensor);
-    if (tensor.role == TARN_INPUT) model.inputs_.push_back(&tensor);
-    if (tensor.role == TARN_LOSS) model.loss_ = &tensor;
-    if (tensor.role >= TARN_STEP && tensor.role <= TARN_EPOCH)
-      model.scalars_[tensor.role] = reinterpret_cast<int64_t*>(model.data(tensor));
-  }
-  return model;
-}
-
-std::vector<const tarn_tensor*> Model::of_role(tarn_role role) const {
+std::vector<const tarn_tensor*> tensors_of_role(const tarn_program& program, tarn_role role) {
   std::vector<const tarn_tensor*> found;
-  for (uint32_t i = 0; i < program_->tensor_count; ++i)
-    if (program_->tensors[i].role == static_cast<uint32_t>(role)) found.push_back(&program_->tensors[i]);
+  for (uint32_t i = 0; i < program.tensor_count; ++i)
+    if (program.tensors[i].role == static_cast<uint32_t>(role)) found.push_back(&program.tensors[i]);
   return found;
 }
 
+Result<Model> Model::create(const tarn_program& program, Device device) {
+  if (!tarn_is_known_version(&program))
+    return Error{format("the model was compiled for runtime ABI %u, this runtime has %u", program.abi_version,
+                        TARN_ABI_VERSION)};
+  Model model(std::move(device), program);
+  if (tarn_instance_make(&model.instance_, &program, model.device_.get(), model.mark_.data(), 0, 0) != TARN_OK)
+    return Error{
+        format("there is no memory for the arena of %llu bytes", static_cast<unsigned long long>(program.arena_bytes))};
+  model.loss_ = tarn_instance_first(&model.instance_, TARN_LOSS);
+  model.metrics_ = tensors_of_role(program, TARN_METRIC);
+  model.inputs_ = tensors_of_role(program, TARN_INPUT);
+  model.hypers_ = tensors_of_role(program, TARN_HYPER);
+  model.outputs_ = tensors_of_role(program, TARN_OUTPUT);
+  return model;
+}
+
 const tarn_tensor* Model::find(tarn_role role, std::string_view name) const {
-  for (uint32_t i = 0; i < program_->tensor_count; ++i) {
-    const tarn_tensor& tensor = program_->tensors[i];
+  for (uint32_t i = 0; i < program().tensor_count; ++i) {
+    const tarn_tensor& tensor = program().tensors[i];
     if (tensor.role == static_cast<uint32_t>(role) && name == tensor.name) return &tensor;
   }
   return nullptr;
 }
 
-int64_t& Model::scalar(tarn_role role) {
-  return scalars_[role] != nullptr ? *scalars_[role] : absent_[role];
+void Model::read_part(const tarn_tensor& tensor, uint64_t at, void* to, uint64_t bytes) const {
+  device_->table->read(device_.get(), tensor.offset + at, to, bytes);
 }
 
-static float read_f32(const unsigned char* data) {
-  float value = 0;
-  memcpy(&value, data, sizeof value);
-  return value;
+const unsigned char* Model::view(uint64_t offset, uint64_t bytes) const {
+  return static_cast<const unsigned char*>(device_->table->view(device_.get(), offset, bytes));
 }
 
-float Model::loss() const {
-  return loss_ != nullptr ? read_f32(data(*loss_)) : 0;
+void* Model::begin_write(const tarn_tensor& tensor) {
+  return device_->table->begin_write(device_.get(), tensor.offset, tensor.bytes);
 }
-float Model::metric(size_t index) const {
-  return read_f32(data(*metrics_[index]));
+
+void Model::end_write(const tarn_tensor& tensor) {
+  device_->table->end_write(device_.get(), tensor.offset, tensor.bytes);
 }
 
 const char* dtype_name(uint32_t dtype) {

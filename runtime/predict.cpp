@@ -30,12 +30,6 @@ static Result<std::pair<const tarn_tensor*, std::string>> find_target(const std:
                kUsage};
 }
 
-static bool is_read_by_predict(const Model& model, const tarn_tensor* input) {
-  for (const tarn_tensor* other : model.inputs())
-    if ((other->reserved & TARN_USED_BY_PREDICT) != 0) return (input->reserved & TARN_USED_BY_PREDICT) != 0;
-  return input == model.inputs()[0];
-}
-
 // How many classes the input's numbers stand for where the data say so; 0: plain numbers.
 static int64_t classes_of(const Session& session, const tarn_tensor& input) {
   if (!session.config.data) return 0;
@@ -69,7 +63,7 @@ static Status load_inputs(Session& session, Table& table) {
   for (const tarn_tensor* input : model.inputs()) {
     bool given = false;
     for (const Table::Column& column : table.columns) given = given || column.tensor == input;
-    if (!given && is_read_by_predict(model, input))
+    if (!given && model.is_read_by_predict(*input))
       return Error{std::string("predict needs `--input ") + input->name + "=FILE.npy`", kUsage};
   }
   return Done{};
@@ -105,7 +99,7 @@ static Result<OutputFile> open_output(const tarn_tensor* tensor, const std::stri
 }
 
 static Status open_outputs(Session& session, int64_t rows, std::vector<OutputFile>& files) {
-  std::vector<const tarn_tensor*> tensors = session.model.of_role(TARN_OUTPUT);
+  const std::vector<const tarn_tensor*>& tensors = session.model.outputs();
   RunFiles run_files;
   run_files.reads(weights_path(session), "--load");
   for (const std::string& word : session.options.input) {
@@ -136,10 +130,11 @@ static Status run_rows(Session& session, const Table& table, std::vector<OutputF
     if (stop_signal() != 0) return Error{std::string("stopped by ") + stop_signal_name(), kStopped};
     int64_t count = std::min(model.batch(), table.rows - first);
     fill_batch(model, table, order.data(), first, count);
-    session.team->run(session.program().predict, model.arena());
+    if (tarn_result result = model.run(session.program().predict); result != TARN_OK) return cannot_run(result);
     for (OutputFile& output : files) {
       size_t bytes = output.tensor->bytes / static_cast<uint64_t>(model.batch()) * static_cast<uint64_t>(count);
-      if (fwrite(model.data(*output.tensor), 1, bytes, output.file) != bytes) return cannot_write(output.path);
+      if (fwrite(model.view(output.tensor->offset, bytes), 1, bytes, output.file) != bytes)
+        return cannot_write(output.path);
     }
   }
   return Done{};

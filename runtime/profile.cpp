@@ -27,8 +27,8 @@ Status Profile::start(const std::string& path) {
   return Done{};
 }
 
-void Profile::on_kernel(tarn_team* team, uint32_t kernel) {
-  auto& self = *static_cast<Profile*>(team->user);
+void Profile::on_kernel(void* user, uint32_t kernel, const uint64_t*) {
+  auto& self = *static_cast<Profile*>(user);
   double now = now_seconds();
   if (self.spans_.size() < kMostSpans && kernel < self.entry_->kernel_count)
     self.spans_.push_back({self.entry_->kernels[kernel].name, &self.entry_->kernels[kernel], self.kernel_began_,
@@ -36,18 +36,18 @@ void Profile::on_kernel(tarn_team* team, uint32_t kernel) {
   self.kernel_began_ = now_seconds();  // not the time of recording
 }
 
-void Profile::begin(Team& team, const tarn_entry& entry, const char* name) {
-  if (!on() || spans_.size() + entry.kernel_count >= kMostSpans) return;
+const tarn_observer* Profile::begin(const tarn_entry& entry, const char* name) {
+  if (!on() || spans_.size() + entry.kernel_count >= kMostSpans) return nullptr;
   entry_ = &entry;
   entry_name_ = name;
-  team.set_trace(on_kernel, this);
+  observer_ = {on_kernel, this};
   entry_began_ = kernel_began_ = now_seconds();
+  return &observer_;
 }
 
-void Profile::end(Team& team) {
+void Profile::end() {
   if (entry_ == nullptr) return;
   if (spans_.size() < kMostSpans) spans_.push_back({entry_name_, nullptr, entry_began_, now_seconds() - entry_began_});
-  team.set_trace(nullptr, nullptr);
   entry_ = nullptr;
 }
 

@@ -6,9 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "device.h"
 #include "result.h"
-#include "tarn_abi.h"
-#include "team.h"
 
 namespace tarn::runtime {
 
@@ -22,9 +21,9 @@ class Profile {
   // `path` empty: off, and everything here does nothing.
   Status start(const std::string& path);
   bool on() const { return !path_.empty(); }
-  // Around one run of an entry point.
-  void begin(Team& team, const tarn_entry& entry, const char* name);
-  void end(Team& team);
+  // Around one run of an entry point, which gets the observer: null where nothing is recorded.
+  const tarn_observer* begin(const tarn_entry& entry, const char* name);
+  void end();
   // Once, at the end.
   Status write();
   // One line per kernel: calls, milliseconds, share, GFLOP/s; slowest first.
@@ -36,12 +35,13 @@ class Profile {
     const tarn_kernel* kernel;  // null: a whole entry point
     double start, seconds;
   };
-  static void on_kernel(tarn_team* team, uint32_t kernel);
+  static void on_kernel(void* self, uint32_t kernel, const uint64_t* iterations);
 
   static constexpr size_t kMostSpans = 200000;  // about 30 MB of JSON
   std::string path_;
   std::FILE* file_ = nullptr;
   std::vector<Span> spans_;
+  tarn_observer observer_ = {};
   const tarn_entry* entry_ = nullptr;
   const char* entry_name_ = "";
   double entry_began_ = 0, kernel_began_ = 0, began_ = 0;

@@ -16,7 +16,6 @@ namespace tarn::runtime {
 
 static Result<int> run_command(Session& session) {
   const std::string& command = session.options.command;
-  if (command == "info") return run_info(session);
   if (Status status = check_cpu(session.program().cpu); !status) return status.error();
   catch_signals();
   if (command == "train") return run_train(session);
@@ -24,8 +23,7 @@ static Result<int> run_command(Session& session) {
   return run_predict(session);
 }
 
-static Result<int> show_help(const tarn_program& program, const Options& options) {
-  std::string text = help_text(program, options.command);
+static Result<int> show(std::string text) {
   text.pop_back();  // the newline
   Progress progress(false);
   progress.result(text);
@@ -33,15 +31,18 @@ static Result<int> show_help(const tarn_program& program, const Options& options
   return kDone;
 }
 
-static Result<int> dispatch(const tarn_program& program, const Options& options) {
-  Result<Model> model = Model::create(program);
-  if (!model) return model.error();
+static Result<int> dispatch(const tarn_program& program, const Options& options, DeviceMaker make_device) {
   Result<RunConfig> config = parse_config(program.config);
   if (!config) return config.error();
-  // `info` runs no code of the model.
-  unsigned threads = options.threads ? static_cast<unsigned>(*options.threads) : sensible_threads(program);
-  Result<std::unique_ptr<Team>> team = Team::create(options.command == "info" ? 1 : threads);
+  if (options.command == "info") {
+    Result<std::string> text = info_text(program, *config, options);
+    return text ? show(std::move(*text)) : Result<int>(text.error());
+  }
+  Result<std::unique_ptr<Team>> team =
+      Team::create(options.threads ? static_cast<unsigned>(*options.threads) : sensible_threads(program));
   if (!team) return team.error();
+  Result<Model> model = Model::create(program, make_device(team->get()));
+  if (!model) return model.error();
   Session session{options, std::move(*model), std::move(*config), std::move(*team), Progress(options.quiet), {}};
   Result<int> code = run_command(session);
   Status written = session.progress.written();
@@ -66,14 +67,14 @@ static void out_of_memory() {
   _exit(kFailed);
 }
 
-int run_program(const tarn_program& program, int argc, const char* const* argv) {
+int run_program(const tarn_program& program, int argc, const char* const* argv, DeviceMaker make_device) {
   open_standard_streams();
   program_name = program.name;
   std::set_new_handler(out_of_memory);
   Result<Options> options = parse_options(program, argc, argv);
   Result<int> code = !options        ? Result<int>(options.error())
-                     : options->help ? show_help(program, *options)
-                                     : dispatch(program, *options);
+                     : options->help ? show(help_text(program, options->command))
+                                     : dispatch(program, *options, make_device);
   if (code) return *code;
   fprintf(stderr, "%s: error: %s\n", program.name, code.error().message.c_str());
   return code.error().exit_code;

@@ -2,14 +2,14 @@
 #include "run_state.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 namespace tarn::runtime {
 
 void Totals::add(const Model& model, int64_t count) {
   auto weight = static_cast<double>(count);
-  loss += static_cast<double>(model.loss()) * weight;
-  for (size_t i = 0; i < metrics.size(); ++i) metrics[i] += static_cast<double>(model.metric(i)) * weight;
+  loss += model.loss() * weight;
+  for (size_t i = 0; i < metrics.size(); ++i) metrics[i] += model.metric(i) * weight;
   rows += count;
 }
 
@@ -24,7 +24,7 @@ static void each_weight(const Model& model, Visit visit) {
   size_t at = 0;
   for (uint32_t i = 0; i < model.program().tensor_count; ++i) {
     const tarn_tensor& tensor = model.program().tensors[i];
-    if (tensor.role != TARN_PARAM && tensor.role != TARN_STATE) continue;
+    if (!tarn_is_weight(&tensor)) continue;
     visit(tensor, at);
     at += tensor.bytes;
   }
@@ -38,30 +38,30 @@ void WeightCopy::allocate(const Model& model) {
 
 void WeightCopy::take(const Model& model) {
   if (bytes_.empty()) allocate(model);
-  each_weight(model, [&](const tarn_tensor& tensor, size_t at) {
-    memcpy(bytes_.data() + at, model.data(tensor), tensor.bytes);
-  });
+  each_weight(model, [&](const tarn_tensor& tensor, size_t at) { model.read(tensor, bytes_.data() + at); });
 }
 
 void WeightCopy::put(Model& model) const {
-  each_weight(model, [&](const tarn_tensor& tensor, size_t at) {
-    memcpy(model.data(tensor), bytes_.data() + at, tensor.bytes);
-  });
+  each_weight(model, [&](const tarn_tensor& tensor, size_t at) { model.write(tensor, bytes_.data() + at); });
 }
 
 void WeightCopy::swap(Model& model) {
-  each_weight(model, [&](const tarn_tensor& tensor, size_t at) {
-    std::swap_ranges(bytes_.begin() + static_cast<long>(at), bytes_.begin() + static_cast<long>(at + tensor.bytes),
-                     model.data(tensor));
-  });
+  WeightCopy current;
+  current.take(model);
+  put(model);
+  bytes_.swap(current.bytes_);
 }
 
-unsigned char* WeightCopy::place(const Model& model, const tarn_tensor& wanted) {
-  unsigned char* found = nullptr;
+const unsigned char* WeightCopy::place(const Model& model, const tarn_tensor& wanted) const {
+  const unsigned char* found = nullptr;
   each_weight(model, [&](const tarn_tensor& tensor, size_t at) {
     if (&tensor == &wanted) found = bytes_.data() + at;
   });
   return found;
+}
+
+unsigned char* WeightCopy::place(const Model& model, const tarn_tensor& wanted) {
+  return const_cast<unsigned char*>(std::as_const(*this).place(model, wanted));
 }
 
 }  // namespace tarn::runtime

@@ -52,6 +52,7 @@ class WeightCopy {
   void allocate(const Model& model);
   // Where a tensor's bytes stand; the tensor must be a parameter or state.
   unsigned char* place(const Model& model, const tarn_tensor& tensor);
+  const unsigned char* place(const Model& model, const tarn_tensor& tensor) const;
 
  private:
   std::vector<unsigned char> bytes_;

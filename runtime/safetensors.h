@@ -28,8 +28,8 @@ typedef struct tarn_st_tensor {
   uint32_t dtype; /* enum tarn_dtype */
   uint32_t rank;
   const int64_t* shape;
-  const void* data;
   uint64_t bytes;
+  const void* source; /* whatever `read` finds the tensor's bytes by */
 } tarn_st_tensor;
 
 typedef struct tarn_st_pair {
@@ -37,13 +37,15 @@ typedef struct tarn_st_pair {
   char value[4096];
 } tarn_st_pair;
 
-/* What to write: `tensor(user, i, out)` and `pair(user, i, out)` are asked several times, with equal answers. */
+/* What to write: `tensor(user, i, out)` and `pair(user, i, out)` are asked several times, with equal answers;
+ * `read(user, tensor, at, to, count)` gives `count` bytes of a tensor's data from byte `at`. */
 typedef struct tarn_st_content {
   void* user;
   size_t tensor_count;
   void (*tensor)(void* user, size_t index, tarn_st_tensor* out);
   size_t pair_count;
   void (*pair)(void* user, size_t index, tarn_st_pair* out);
+  void (*read)(void* user, const tarn_st_tensor* tensor, uint64_t at, void* to, size_t count);
 } tarn_st_content;
 
 /* Takes `count` bytes; returns 0, or anything else to stop. */
@@ -78,11 +80,20 @@ typedef struct tarn_st_visitor {
   int (*metadata)(void* user, const char* key, const char* value);
 } tarn_st_visitor;
 
+/* Why a file is refused. */
+enum tarn_st_error {
+  TARN_ST_NO_ERROR = 0,
+  TARN_ST_UNREADABLE = 1, /* the source's `read` failed */
+  TARN_ST_MALFORMED = 2,  /* not a safetensors file, or cut short */
+  TARN_ST_DAMAGED = 3     /* its bytes do not fit its checksum */
+};
+
 typedef struct tarn_st_info {
   uint64_t data_offset;  /* of the first tensor byte */
   uint64_t tensor_bytes; /* sum over the tensors */
   uint64_t hash_offset;  /* of the 16 digits; 0 where the file has none */
   uint64_t hash;
+  enum tarn_st_error error_kind;
   const char* error; /* static text, or NULL */
   uint64_t error_offset;
 } tarn_st_info;

@@ -16,12 +16,22 @@ typedef struct parser {
   char text[TARN_ST_MAX_NAME + 8];
 } parser;
 
-static int fail_at(parser* p, uint64_t offset, const char* what) {
-  if (p->info->error == NULL) {
-    p->info->error = what;
-    p->info->error_offset = offset;
+/* The first error is kept. */
+static int refuse(tarn_st_info* info, enum tarn_st_error kind, uint64_t offset, const char* what) {
+  if (info->error_kind == TARN_ST_NO_ERROR) {
+    info->error_kind = kind;
+    info->error = what;
+    info->error_offset = offset;
   }
   return -1;
+}
+
+static int refuse_unreadable(tarn_st_info* info, uint64_t offset) {
+  return refuse(info, TARN_ST_UNREADABLE, offset, "cannot be read");
+}
+
+static int fail_at(parser* p, uint64_t offset, const char* what) {
+  return refuse(p->info, TARN_ST_MALFORMED, offset, what);
 }
 
 static int fail(parser* p, const char* what) {
@@ -36,7 +46,7 @@ static int peek(parser* p) {
     p->window_begin = p->at;
     p->window_size = left < sizeof p->window ? (size_t)left : sizeof p->window;
     if (p->source->read(p->source->user, p->at, p->window, p->window_size) != 0) {
-      fail(p, "cannot be read");
+      refuse_unreadable(p->info, p->at);
       p->window_size = 0;
       p->end = p->at;
       return -1;
@@ -325,7 +335,7 @@ int tarn_st_scan(const tarn_st_source* source, const tarn_st_visitor* visitor, t
   p.window_begin = 0;
   p.window_size = 0;
   if (source->size < 10) return fail_at(&p, 0, "is too short for a safetensors file");
-  if (source->read(source->user, 0, length, 8) != 0) return fail_at(&p, 0, "cannot be read");
+  if (source->read(source->user, 0, length, 8) != 0) return refuse_unreadable(info, 0);
   for (int i = 0; i < 8; ++i) header |= (uint64_t)length[i] << (8 * i);
   if (header > TARN_ST_MAX_HEADER) return fail_at(&p, 0, "claims a header above 100 MB (is this a safetensors file?)");
   if (header > source->size - 8) return fail_at(&p, 0, "claims a header longer than the file (is it cut short?)");
@@ -334,7 +344,7 @@ int tarn_st_scan(const tarn_st_source* source, const tarn_st_visitor* visitor, t
   int code = read_header(&p, visitor);
   if (code != 0) return code;
   if (next_token(&p) >= 0) return fail(&p, "the header goes on after its object");
-  if (info->error != NULL) return -1;
+  if (info->error_kind != TARN_ST_NO_ERROR) return -1;
   uint64_t data = source->size - info->data_offset;
   if (info->tensor_bytes > data) return fail_at(&p, info->data_offset, "tensors overlap");
   if (info->tensor_bytes < data) return fail_at(&p, info->data_offset, "holds bytes that belong to no tensor");
@@ -348,18 +358,13 @@ int tarn_st_check_hash(const tarn_st_source* source, tarn_st_info* info) {
   tarn_hash_start(&hash);
   for (uint64_t at = 8; at < source->size;) {
     size_t count = source->size - at < sizeof bytes ? (size_t)(source->size - at) : sizeof bytes;
-    if (source->read(source->user, at, bytes, count) != 0) {
-      info->error = "cannot be read";
-      info->error_offset = at;
-      return -1;
-    }
+    if (source->read(source->user, at, bytes, count) != 0) return refuse_unreadable(info, at);
     for (uint64_t i = info->hash_offset; i < info->hash_offset + 16; ++i)
       if (i >= at && i < at + count) bytes[i - at] = '0';
     tarn_hash_add(&hash, bytes, count);
     at += count;
   }
   if (tarn_hash_end(&hash) == info->hash) return 0;
-  info->error = "does not fit its own checksum (tarn.hash): it was damaged or edited";
-  info->error_offset = info->hash_offset;
-  return -1;
+  return refuse(info, TARN_ST_DAMAGED, info->hash_offset,
+                "does not fit its own checksum (tarn.hash): it was damaged or edited");
 }

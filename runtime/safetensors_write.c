@@ -118,11 +118,18 @@ static void put_header(sink* s, const tarn_st_content* content, uint64_t hash) {
   while ((s->count - start) % 8 != 0) put_text(s, " ");
 }
 
+/* A piece at a time: the bytes may be on another device. */
 static void put_data(sink* s, const tarn_st_content* content) {
+  unsigned char piece[4096];
   for (size_t i = 0; i < content->tensor_count; ++i) {
     tarn_st_tensor tensor;
     content->tensor(content->user, i, &tensor);
-    if (tensor.bytes != 0) put(s, tensor.data, (size_t)tensor.bytes);
+    for (uint64_t at = 0; at < tensor.bytes && s->failed == 0;) {
+      size_t count = tensor.bytes - at < sizeof piece ? (size_t)(tensor.bytes - at) : sizeof piece;
+      content->read(content->user, &tensor, at, piece, count);
+      put(s, piece, count);
+      at += count;
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// What every command works with: the program, its arena, its config, its threads.
+// What every command works with: the model, its config, its threads.
 #pragma once
 
 #include <memory>
@@ -33,6 +33,9 @@ enum class Outcome { Complete, Stopped };
 // loss is not finite.  `totals` is cleared first.
 Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals);
 
+// A step that could not be run at all.
+Error cannot_run(tarn_result result);
+
 // "loss 0.0812, accuracy 97.52 %  (10000 rows)"
 std::string totals_text(const Model& model, const Totals& totals);
 
@@ -44,9 +47,12 @@ Status load_for_use(Session& session);
 Result<int> run_train(Session& session);
 Result<int> run_eval(Session& session);
 Result<int> run_predict(Session& session);
-Result<int> run_info(Session& session);
+// What `info` prints: runs no code of the model and needs no arena.
+Result<std::string> info_text(const tarn_program& program, const RunConfig& config, const Options& options);
 
 // Everything main does: returns the exit code, errors are printed as "NAME: error: ...".
-int run_program(const tarn_program& program, int argc, const char* const* argv);
+using DeviceMaker = Device (*)(Team* team);
+int run_program(const tarn_program& program, int argc, const char* const* argv,
+                DeviceMaker make_device = make_mapped_device);
 
 }  // namespace tarn::runtime

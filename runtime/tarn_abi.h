@@ -45,14 +45,17 @@ enum tarn_role {
 };
 
 /* Flags of tarn_tensor.reserved; values are ABI. */
-enum tarn_tensor_flag { TARN_USED_BY_PREDICT = 1 };
+enum tarn_tensor_flag {
+  TARN_USED_BY_PREDICT = 1,
+  TARN_ONLY_BY_PREDICT = 2 /* a generator's noise: train_step and eval_step do not read it */
+};
 
 typedef struct tarn_tensor {
   const char* name; /* path as in the source: "fc1.w", "fc1.w.m", "lr", "x", "loss", "accuracy" */
   uint32_t dtype;   /* enum tarn_dtype */
   uint32_t role;    /* enum tarn_role */
   uint32_t rank;
-  uint32_t reserved;    /* flags: TARN_USED_BY_PREDICT on inputs; where no input has it, predict reads the first only */
+  uint32_t reserved;    /* enum tarn_tensor_flag; where no input is used by predict, it reads the first only */
   const int64_t* shape; /* `rank` sizes; row-major, dense */
   uint64_t offset;      /* bytes from the start of the arena */
   uint64_t bytes;

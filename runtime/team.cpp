@@ -1,4 +1,4 @@
-// A fixed team of threads that runs an entry point together: one wake a step, a barrier between kernels, no allocation.
+// A fixed team of threads that does a job together: one wake a job, barriers within, no allocation.
 #include "team.h"
 
 #include <linux/futex.h>
@@ -64,13 +64,6 @@ Team::~Team() {
   for (unsigned i = 1; i < started_; ++i) pthread_join(members_[i].handle, nullptr);
 }
 
-void Team::set_trace(void (*trace)(tarn_team*, uint32_t), void* user) {
-  for (Member& member : members_) {
-    member.view.trace = trace;
-    member.view.user = user;
-  }
-}
-
 // A sleeper counts itself before the kernel re-checks the value, and the opener looks for sleepers after it changed
 // the value (both sequentially consistent): no wake is lost.
 void Team::wait_for_change(Gate& gate, uint32_t old) {
@@ -109,17 +102,17 @@ void* Team::work(void* argument) {
   for (uint32_t seen = 0;; ++seen) {
     team.wait_for_change(team.start_, seen);
     if (team.stop_) return nullptr;
-    team.entry_->run(team.arena_, &member->view);
+    team.job_(team.context_, &member->view);
     team.meet();
   }
 }
 
-int32_t Team::run(const tarn_entry& entry, unsigned char* arena) {
-  if (threads_ == 1) return entry.run(arena, &members_[0].view);
-  entry_ = &entry;
-  arena_ = arena;
+int32_t Team::run(tarn_job job, void* context) {
+  if (threads_ == 1) return job(context, &members_[0].view);
+  job_ = job;
+  context_ = context;
   open(start_, start_.value.load(std::memory_order_relaxed) + 1);
-  int32_t code = entry.run(arena, &members_[0].view);
+  int32_t code = job(context, &members_[0].view);
   meet();
   return code;
 }

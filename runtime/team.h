@@ -1,4 +1,4 @@
-// A fixed team of threads that runs an entry point together: one wake a step, a barrier between kernels, no allocation.
+// A fixed team of threads that does a job together: one wake a job, barriers within, no allocation.
 #pragma once
 
 #include <pthread.h>
@@ -8,8 +8,8 @@
 #include <memory>
 #include <vector>
 
+#include "device_host.h"
 #include "result.h"
-#include "tarn_abi.h"
 
 namespace tarn::runtime {
 
@@ -23,10 +23,8 @@ class Team {
   Team& operator=(const Team&) = delete;
 
   unsigned threads() const { return threads_; }
-  // Every thread calls entry.run; returns thread 0's result once all have returned.
-  int32_t run(const tarn_entry& entry, unsigned char* arena);
-  // Thread 0 calls `trace` after each kernel (tarn_abi.h); null ends it.  Not while run() runs.
-  void set_trace(void (*trace)(tarn_team* team, uint32_t kernel), void* user);
+  // Every thread does the job; returns thread 0's answer once all have returned.
+  int32_t run(tarn_job job, void* context);
 
  private:
   struct Member {
@@ -53,8 +51,8 @@ class Team {
   unsigned started_ = 1;
   Gate start_, phase_;
   alignas(64) std::atomic<uint32_t> arrived_{0};
-  const tarn_entry* entry_ = nullptr;
-  unsigned char* arena_ = nullptr;
+  tarn_job job_ = nullptr;
+  void* context_ = nullptr;
   bool stop_ = false;
 };
 

@@ -44,7 +44,7 @@ bool Trainer::at_round_end() const {
 void Trainer::begin_epoch() {
   order_epoch(data_.train, config_->shuffle, static_cast<uint64_t>(state_.seed), static_cast<uint32_t>(state_.epoch),
               order_);
-  model_.scalar(TARN_EPOCH) = state_.epoch;
+  model_.set_scalar(TARN_EPOCH, state_.epoch);
   epoch_has_begun_ = true;
 }
 
@@ -61,10 +61,10 @@ Status Trainer::run_step() {
   int64_t first = state_.cursor * batch, count = std::min(batch, rows - first);
   fill_batch(model_, table, order_.data(), first, count);
   prefetch_batch(table, order_.data(), first + count, std::min(batch, rows - first - count));
-  session_.profile.begin(*session_.team, entry, "train_step");
-  int32_t code = session_.team->run(entry, model_.arena());
-  session_.profile.end(*session_.team);
-  if (code != 0) return diverged(entry, first, count);
+  tarn_result result = model_.run(entry, session_.profile.begin(entry, "train_step"));
+  session_.profile.end();
+  if (result == TARN_DIVERGED) return diverged(entry, first, count);
+  if (result != TARN_OK) return cannot_run(result);
   state_.partial.add(model_, count);
   round_rows_ += count;
   ++state_.cursor;

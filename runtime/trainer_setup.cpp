@@ -148,16 +148,16 @@ Status Trainer::start_run() {
   state_.epochs = config_->epochs;
   state_.steps = config_->steps;
   state_.seed = options.seed.value_or(config_->seed);
-  model_.scalar(TARN_SEED) = state_.seed;
-  session_.team->run(session_.program().init, model_.arena());
+  model_.set_scalar(TARN_SEED, state_.seed);
+  if (tarn_result result = model_.run(session_.program().init); result != TARN_OK) return cannot_run(result);
   if (!options.load.empty())
     if (Status status = load_weights(options.load, model_); !status) return status;
   if (!options.resume.empty())
     if (Status status = resume(); !status) return status;
-  for (auto [hyper, value] : options.hypers) model_.hyper(*hyper) = value;
+  for (auto [hyper, value] : options.hypers) model_.set_hyper(*hyper, value);
   set_length();
-  model_.scalar(TARN_SEED) = state_.seed;
-  model_.scalar(TARN_TOTAL_STEPS) = state_.total_steps;
+  model_.set_scalar(TARN_SEED, state_.seed);
+  model_.set_scalar(TARN_TOTAL_STEPS, state_.total_steps);
   if (std::string bad = find_bad_parameter(model_); !bad.empty()) return Error{"at the start, " + bad, kDiverged};
   order_.resize(static_cast<size_t>(data_.train.size()));
   return Done{};
@@ -201,8 +201,7 @@ Status Trainer::set_up() {
   event.add("threads", static_cast<int64_t>(session_.team->threads())).add("train_rows", data_.train.size());
   event.add("valid_rows", data_.valid.size()).add("test_rows", data_.test.size());
   event.add("step", model_.scalar(TARN_STEP)).add("epoch", state_.epoch);
-  for (const tarn_tensor* hyper : model_.of_role(TARN_HYPER))
-    event.add(std::string("hyper.") + hyper->name, model_.hyper(*hyper));
+  for (const tarn_tensor* hyper : model_.hypers()) event.add(std::string("hyper.") + hyper->name, model_.hyper(*hyper));
   return log_.write(event);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "embed_internal.h"
+#include "tarn_abi.h"
 
 namespace tarn {
 

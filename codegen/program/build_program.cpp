@@ -177,7 +177,11 @@ Result<Program> build_program(const Module& module) {
     made.role = tensor.role;
     made.offset = static_cast<uint64_t>(tensor.offset);
     made.initial = tensor.initial;
-    made.is_used_by_predict = tensor.role == Role::Input && is_argument_of(module, "predict", tensor.name);
+    if (tensor.role == Role::Input) {
+      made.is_used_by_predict = is_argument_of(module, "predict", tensor.name);
+      made.is_used_by_steps =
+          is_argument_of(module, "train_step", tensor.name) || is_argument_of(module, "eval_step", tensor.name);
+    }
     program.tensors.push_back(std::move(made));
     if (tensor.role == Role::Input && !tensor.type.shape.empty()) program.batch = tensor.type.shape[0];
   }

@@ -21,6 +21,7 @@ struct ProgramTensor {
   uint64_t offset = 0;              // bytes from the start of the arena, 64-aligned
   double initial = 0;               // hypers
   bool is_used_by_predict = false;  // inputs
+  bool is_used_by_steps = false;    // inputs: train_step or eval_step reads it
 };
 
 // What a kernel stores, for profiles and for finding the first NaN.

@@ -1,4 +1,4 @@
-// Rows in memory -> the arena's inputs, in the order of an epoch.
+// Rows in memory -> the model's inputs, in the order of an epoch.
 #include "table.h"
 
 #include <cstring>
@@ -37,16 +37,12 @@ void order_epoch(const Split& split, bool shuffle, uint64_t seed, uint32_t epoch
 }
 
 void fill_batch(Model& model, const Table& table, const uint32_t* rows, int64_t first, int64_t count) {
-  int64_t batch = model.batch();
   for (const Table::Column& column : table.columns) {
-    unsigned char* to = model.data(*column.tensor);
-    for (int64_t i = 0; i < batch; ++i) {
-      // Rows past the valid ones repeat them.
-      uint32_t row = rows[first + (i < count ? i : i % count)];
-      memcpy(to + static_cast<uint64_t>(i) * column.row_bytes, column.row(row), column.row_bytes);
-    }
+    unsigned char* to = model.begin_rows(*column.tensor);
+    for (int64_t i = 0; i < count; ++i)
+      memcpy(to + static_cast<uint64_t>(i) * column.row_bytes, column.row(rows[first + i]), column.row_bytes);
+    model.end_rows(*column.tensor, to, count);
   }
-  model.scalar(TARN_COUNT) = count;
 }
 
 void prefetch_batch(const Table& table, const uint32_t* rows, int64_t first, int64_t count) {

@@ -1,4 +1,4 @@
-// Rows in memory, the splits of them, and the way of a batch's rows into the arena's inputs.
+// Rows in memory, the splits of them, and the way of a batch's rows into the model's inputs.
 #pragma once
 
 #include <cstdint>
@@ -45,8 +45,8 @@ uint64_t fingerprint(const Split& split);
 // the split's size; no allocation.
 void order_epoch(const Split& split, bool shuffle, uint64_t seed, uint32_t epoch, std::vector<uint32_t>& order);
 
-// Copies rows rows[first + i], i < count, into the model's inputs, fills the rest of the batch with copies and sets
-// COUNT.  No allocation.
+// Copies rows rows[first + i], i < count, into the model's inputs; copies of them fill the rest of the batch.  No
+// allocation.
 void fill_batch(Model& model, const Table& table, const uint32_t* rows, int64_t first, int64_t count);
 
 // Asks the caches for the rows of a batch that will be filled later: while a step computes, its memory is idle.

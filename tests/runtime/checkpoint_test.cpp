@@ -15,6 +15,7 @@
 #include "file.h"
 #include "output_file.h"
 #include "support.h"
+#include "test_model.h"
 #include "text.h"
 
 using namespace tarn::runtime;
@@ -74,7 +75,7 @@ int __wrap_rename(const char* from, const char* to) {
 
 struct Fixture {
   Scratch scratch;
-  Model model = std::move(*Model::create(fake_idx_program));
+  Model model = make_model(fake_idx_program);
   RunState state;
   WeightCopy best;
   std::string path = scratch.path("m.safetensors");
@@ -85,10 +86,9 @@ struct Fixture {
     state.epochs = 4;
     state.seed = -5;
     state.partial.loss = 1.0 / 3;
-    model.scalar(TARN_SEED) = 3;
-    tarn_team alone{0, 1, nullptr, nullptr, nullptr, {}};
-    fake_idx_program.init.run(model.arena(), &alone);
-    model.scalar(TARN_STEP) = 17;
+    model.set_scalar(TARN_SEED, state.seed);
+    REQUIRE(model.run(fake_idx_program.init) == TARN_OK);
+    model.set_scalar(TARN_STEP, 17);
   }
   std::string bytes() const { return read_file(path); }
   // In the directory, whatever their names.
@@ -105,7 +105,7 @@ TEST_CASE_FIXTURE(Fixture, "a run comes back bit for bit") {
   state.best_epoch = 1;
   state.epochs_since_best = 1;
   state.data_hash = 0xfedcba9876543210;
-  model.hyper(*model.find(TARN_HYPER, "lr")) = 0.1 + 0.2;
+  model.set_hyper(*model.find(TARN_HYPER, "lr"), 0.1 + 0.2);
   best.take(model);
   best.place(model, *model.find(TARN_PARAM, "out.b"))[0] = 42;
   REQUIRE(save_checkpoint(path, model, state, best));
@@ -122,13 +122,12 @@ TEST_CASE_FIXTURE(Fixture, "a run comes back bit for bit") {
 
 TEST_CASE_FIXTURE(Fixture, "a finished run keeps the last weights beside the best") {
   best.take(model);
-  unsigned char* first = model.data(*model.find(TARN_PARAM, "out.b"));
-  first[0] = 1;  // the best, under the plain names
+  set_value<unsigned char>(model, *model.find(TARN_PARAM, "out.b"), 0, 1);  // the best, under the plain names
   state.finished = true;
   REQUIRE(save_checkpoint(path, model, state, best));
   Fixture other;
   CHECK_FALSE(load_run(path, other.model, other.state, other.best).has_value());
-  CHECK(other.model.data(*other.model.find(TARN_PARAM, "out.b"))[0] == 0);
+  CHECK(values_of<unsigned char>(other.model, *other.model.find(TARN_PARAM, "out.b"))[0] == 0);
   CHECK(other.best.place(other.model, *other.model.find(TARN_PARAM, "out.b"))[0] == 1);
 }
 
@@ -222,7 +221,7 @@ TEST_CASE_FIXTURE(Fixture, "every truncation of a checkpoint is refused as damag
 
 TEST_CASE_FIXTURE(Fixture, "a foreign model is refused with the differences") {
   REQUIRE(save_checkpoint(path, model, state, best));
-  Model other = std::move(*Model::create(fake_csv_program));
+  Model other = make_model(fake_csv_program);
   Status status = load_weights(path, other);
   REQUIRE_FALSE(status);
   CHECK(status.error().message.find("does not fit the model `fake_csv` (it was saved by `fake_idx`)") !=
@@ -245,7 +244,7 @@ TEST_CASE_FIXTURE(Fixture, "weights of another tool load, but are no run") {
   bytes.append(reinterpret_cast<char*>(seen), sizeof seen);
   scratch.write("other", bytes);
   REQUIRE(load_weights(scratch.path("other"), model));
-  CHECK(memcmp(model.data(*model.find(TARN_PARAM, "out.b")), b, sizeof b) == 0);
+  CHECK(values_of<float>(model, *model.find(TARN_PARAM, "out.b")) == std::vector<float>{1, 2, 3});
   auto failed = load_run(scratch.path("other"), model, state, best);
   REQUIRE(failed.has_value());
   CHECK(failed->error.message.find("`out.w.m` F32[16,3] is missing") != std::string::npos);

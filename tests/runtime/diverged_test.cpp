@@ -7,6 +7,7 @@
 #include "cpu.h"
 #include "diverged.h"
 #include "fake_program.h"
+#include "test_model.h"
 
 using namespace tarn::runtime;
 
@@ -15,42 +16,42 @@ static bool contains(const std::string& text, const std::string& part) {
 }
 
 struct Batch {
-  Model model = std::move(*Model::create(fake_csv_program));
+  std::unique_ptr<Team> team = std::move(*Team::create(2));
+  Model model = make_model(fake_csv_program, team.get());
   uint32_t rows[8] = {107, 106, 105, 104, 103, 102, 101, 100};
   BatchOrigin origin{rows, 0, 8};
 
   Batch() {
-    tarn_team alone{0, 1, nullptr, nullptr, nullptr, {}};
-    fake_csv_program.init.run(model.arena(), &alone);
-    model.scalar(TARN_COUNT) = 8;
+    REQUIRE(model.run(fake_csv_program.init) == TARN_OK);
+    set_zero_rows(model, 8);
   }
-  float* values(tarn_role role, const char* name) {
-    return reinterpret_cast<float*>(model.data(*model.find(role, name)));
+  void set(tarn_role role, const char* name, size_t element, float value) {
+    set_value(model, *model.find(role, name), element, value);
   }
   std::string explain() { return explain_divergence(model, fake_csv_program.train_step, origin); }
 };
 
 TEST_CASE_FIXTURE(Batch, "a data row that is not finite is named first") {
-  values(TARN_INPUT, "x")[2 * 4 + 1] = NAN;
-  values(TARN_PARAM, "out.b")[1] = INFINITY;
+  set(TARN_INPUT, "x", 2 * 4 + 1, NAN);
+  set(TARN_PARAM, "out.b", 1, INFINITY);
   CHECK(explain() == "the data hold NaN: input `x`, row 105 of its file (counted from 0)");
 }
 
 TEST_CASE_FIXTURE(Batch, "then a parameter, state or slot") {
-  values(TARN_PARAM, "out.b")[1] = -INFINITY;
+  set(TARN_PARAM, "out.b", 1, -INFINITY);
   CHECK(contains(explain(), "parameter `out.b` holds -infinity (element 1) already before this step"));
   CHECK(find_bad_parameter(model) == "parameter `out.b` holds -infinity (element 1)");
-  values(TARN_PARAM, "out.b")[1] = 0;
-  values(TARN_SLOT, "out.w.m")[3] = NAN;
+  set(TARN_PARAM, "out.b", 1, 0);
+  set(TARN_SLOT, "out.w.m", 3, NAN);
   CHECK(find_bad_parameter(model) == "optimizer slot `out.w.m` holds NaN (element 3)");
 }
 
 TEST_CASE_FIXTURE(Batch, "then the kernel, with the infinity that came before the NaN") {
-  model.hyper(*model.find(TARN_HYPER, "poison")) = 2;
+  model.set_hyper(*model.find(TARN_HYPER, "poison"), 2);
   CHECK(contains(explain(), "`log` at fake.tarn:7:12 made NaN in `%z` (element 7 of 24, kernel `out.forward`)"));
-  model.hyper(*model.find(TARN_HYPER, "poison")) = 0;
-  values(TARN_PARAM, "out.w")[0] = 3e38f;
-  for (int i = 0; i < 32; ++i) values(TARN_INPUT, "x")[i] = 10;
+  model.set_hyper(*model.find(TARN_HYPER, "poison"), 0);
+  set(TARN_PARAM, "out.w", 0, 3e38f);
+  for (size_t i = 0; i < 32; ++i) set(TARN_INPUT, "x", i, 10);
   std::string text = explain();
   CHECK(contains(text, "`log` at fake.tarn:7:12 made infinity in `%z` (element 0 of 24"));
   CHECK(contains(text, "\n  then `softmax` at fake.tarn:8:3 made NaN in `%p`"));

@@ -11,6 +11,7 @@
 #include "embed.h"
 #include "fake_program.h"
 #include "support.h"
+#include "test_model.h"
 
 // 64-aligned memory for one instance.
 struct Instance {
@@ -226,17 +227,17 @@ TEST_CASE("files of the embedded model and of the program are the same format") 
   REQUIRE(tarn_init(a.handle) == TARN_OK);
   std::string saved;
   REQUIRE(tarn_save(a.handle, append, &saved) == TARN_OK);
-  Model model = std::move(*Model::create(fake_csv_program));
+  Model model = make_model(fake_csv_program);
   REQUIRE(load_weights(scratch.write("a.safetensors", saved), model));
-  CHECK(memcmp(model.data(*model.find(TARN_PARAM, "out.w")), a.weights("out.w", 12).data(), 48) == 0);
+  CHECK(values_of<float>(model, *model.find(TARN_PARAM, "out.w")) == a.weights("out.w", 12));
 
   RunState state;
   state.partial = Totals(1);
   state.train_rows = 1;
   WeightCopy best;
   best.take(model);
-  model.data(*model.find(TARN_SLOT, "out.b.m"))[3] = 0x40;
-  model.scalar(TARN_STEP) = 33;
+  set_value(model, *model.find(TARN_SLOT, "out.b.m"), 0, 2.0f);
+  model.set_scalar(TARN_STEP, 33);
   REQUIRE(save_checkpoint(scratch.path("p.safetensors"), model, state, best));
   std::string from_program = scratch.read("p.safetensors");
   Instance b(fake_csv_program);

@@ -39,7 +39,7 @@ static void end_kernel(tarn_team* team, uint32_t kernel) {
   meet(team);
   if (team->trace == nullptr) return;
   if (team->thread == 0) team->trace(team, kernel);
-  meet(team);
+  meet(team);  // as generated code: nobody goes on while thread 0 looks
 }
 
 template <int F, typename X>

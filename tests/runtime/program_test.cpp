@@ -12,6 +12,8 @@ static const std::string kSteps = getenv("FAKE_STEPS") ? getenv("FAKE_STEPS") : 
 // "none" under sanitizers, which have a malloc of their own.
 static const std::string kMalloc = getenv("FAKE_MALLOC") ? getenv("FAKE_MALLOC") : "./fake_malloc";
 
+static const std::string kHuge = getenv("FAKE_HUGE") ? getenv("FAKE_HUGE") : "./fake_huge";
+
 static bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -196,5 +198,35 @@ TEST_CASE("nothing is allocated in 1000 steps" * doctest::skip(kMalloc == "none"
     Ran ran = run(scratch.directory(), kMalloc + " train --epochs 1 --threads " + threads);
     CHECK(ran.code == 0);
     CHECK(ran.err == "no allocation in 1000 steps\n");
+  }
+}
+
+TEST_CASE("a model larger than memory tells of itself, and of the memory that it lacks") {
+  Scratch scratch;
+  scratch.write("iris.csv", csv_data(30));
+  Ran info = run(scratch.directory(), kHuge + " info");
+  CHECK(info.code == 0);
+  CHECK(contains(info.out, "arena       4611686018427387904 bytes"));
+  Ran train = run(scratch.directory(), kHuge + " train");
+  CHECK(train.code == 1);
+  CHECK(train.err == "fake_csv: error: there is no memory for the arena of 4611686018427387904 bytes\n");
+}
+
+TEST_CASE("profiles and the search for a NaN are the same for any number of threads") {
+  Scratch scratch;
+  write_idx_data(scratch, 64, 8);
+  std::string diverged;
+  for (const char* threads : {"1", "2", "3"}) {
+    std::string flags = std::string(" train --epochs 2 --threads ") + threads;
+    Ran profiled =
+        run(scratch.directory(), "timeout 60 " + kIdx + flags + " --profile trace.json --save m.safetensors");
+    CHECK(profiled.code == 0);
+    for (const char* kernel : {"out.forward", "softmax", "loss", "update"}) CHECK(contains(profiled.out, kernel));
+    Ran ran =
+        run(scratch.directory(), "timeout 60 " + kIdx + flags + " --poison 2 --poison_step 3 --save n.safetensors");
+    CHECK(ran.code == 3);
+    CHECK(contains(ran.err, "`log` at fake.tarn:7:12 made NaN in `%z` (element 7 of 24, kernel `out.forward`)"));
+    if (diverged.empty()) diverged = ran.err;
+    CHECK(ran.err == diverged);
   }
 }

@@ -50,17 +50,21 @@ static std::string valid_file() {
   static const int64_t shape[] = {2, 3};
   static const float data[6] = {1, 2, 3, 4, 5, 6};
   static const int32_t scalar = 7;
-  tarn_st_content content{nullptr, 2,
+  tarn_st_content content{nullptr,
+                          2,
                           [](void*, size_t i, tarn_st_tensor* out) {
                             if (i == 0)
-                              *out = {"", "fc1.w", TARN_F32, 2, shape, data, sizeof data};
+                              *out = {"", "fc1.w", TARN_F32, 2, shape, sizeof data, data};
                             else
-                              *out = {"best/", "odd \"name\"\t", TARN_I32, 0, nullptr, &scalar, 4};
+                              *out = {"best/", "odd \"name\"\t", TARN_I32, 0, nullptr, 4, &scalar};
                           },
                           1,
                           [](void*, size_t, tarn_st_pair* out) {
                             strcpy(out->key, "tarn.step");
                             strcpy(out->value, "12\\");
+                          },
+                          [](void*, const tarn_st_tensor* tensor, uint64_t at, void* to, size_t count) {
+                            memcpy(to, static_cast<const unsigned char*>(tensor->source) + at, count);
                           }};
   std::string out;
   auto put = [](void* user, const void* bytes, size_t count) {

@@ -5,8 +5,9 @@
 #include <cstring>
 
 #include "fake_program.h"
-#include "model.h"
+
 #include "team.h"
+#include "test_model.h"
 
 using namespace tarn::runtime;
 
@@ -14,8 +15,8 @@ static constexpr int kRounds = 200;
 static constexpr int kMost = 16;
 
 // Every thread counts itself in, meets, and checks that all others have.
-static int32_t count_in(unsigned char* arena, tarn_team* team) {
-  auto* counts = reinterpret_cast<std::atomic<uint32_t>*>(arena);
+static int32_t count_in(void* context, tarn_team* team) {
+  auto* counts = static_cast<std::atomic<uint32_t>*>(context);
   auto* errors = counts + kRounds;
   for (int round = 0; round < kRounds; ++round) {
     counts[round].fetch_add(1);
@@ -27,15 +28,14 @@ static int32_t count_in(unsigned char* arena, tarn_team* team) {
 }
 
 TEST_CASE("all threads meet at every barrier, also with more threads than processors") {
-  tarn_entry entry{count_in, 0, 0, nullptr};
   for (unsigned threads : {1u, 2u, 3u, 4u, 8u}) {
     Result<std::unique_ptr<Team>> team = Team::create(threads);
     REQUIRE(team);
     for (int repeat = 0; repeat < 5; ++repeat) {
-      std::atomic<uint32_t> arena[kRounds + 1] = {};
-      CHECK((*team)->run(entry, reinterpret_cast<unsigned char*>(arena)) == 7);
-      CHECK(arena[kRounds].load() == 0);
-      CHECK(arena[kRounds - 1].load() == threads);
+      std::atomic<uint32_t> counts[kRounds + 1] = {};
+      CHECK((*team)->run(count_in, counts) == 7);
+      CHECK(counts[kRounds].load() == 0);
+      CHECK(counts[kRounds - 1].load() == threads);
     }
   }
 }
@@ -43,48 +43,49 @@ TEST_CASE("all threads meet at every barrier, also with more threads than proces
 TEST_CASE("a team that is never run, or runs after a pause, ends") {
   for (int i = 0; i < 20; ++i) CHECK(Team::create(4));
   Result<std::unique_ptr<Team>> team = Team::create(2);
-  tarn_entry entry{count_in, 0, 0, nullptr};
   for (int i = 0; i < 3; ++i) {
-    std::atomic<uint32_t> arena[kRounds + 1] = {};
+    std::atomic<uint32_t> counts[kRounds + 1] = {};
     struct timespec pause = {0, 3000000};  // long enough for the workers to sleep
     nanosleep(&pause, nullptr);
-    (*team)->run(entry, reinterpret_cast<unsigned char*>(arena));
-    CHECK(arena[kRounds].load() == 0);
+    (*team)->run(count_in, counts);
+    CHECK(counts[kRounds].load() == 0);
   }
 }
 
 TEST_CASE("training steps give the same bits for any number of threads") {
   std::string reference;
   for (unsigned threads : {1u, 2u, 3u, 4u}) {
-    Model model = std::move(*Model::create(fake_idx_program));
     std::unique_ptr<Team> team = std::move(*Team::create(threads));
-    model.scalar(TARN_SEED) = 5;
-    team->run(fake_idx_program.init, model.arena());
+    Model model = make_model(fake_idx_program, team.get());
+    model.set_scalar(TARN_SEED, 5);
+    REQUIRE(model.run(fake_idx_program.init) == TARN_OK);
+    set_zero_rows(model, 7);
     const tarn_tensor& x = *model.inputs()[0];
-    for (uint64_t i = 0; i < x.bytes; ++i) model.data(x)[i] = static_cast<unsigned char>(i * 37);
-    model.scalar(TARN_COUNT) = 7;
-    for (int step = 0; step < 50; ++step) CHECK(team->run(fake_idx_program.train_step, model.arena()) == 0);
-    std::string bytes(reinterpret_cast<char*>(model.arena()), fake_idx_program.persistent_bytes);
+    unsigned char* rows = model.begin_rows(x);
+    for (uint64_t i = 0; i < x.bytes; ++i) rows[i] = static_cast<unsigned char>(i * 37);
+    model.end_rows(x, rows, 7);
+    for (int step = 0; step < 50; ++step) CHECK(model.run(fake_idx_program.train_step) == TARN_OK);
+    uint64_t size = fake_idx_program.persistent_bytes;
+    std::string bytes(reinterpret_cast<const char*>(model.view(0, size)), size);
     if (threads == 1) reference = bytes;
     CHECK(bytes == reference);
   }
 }
 
-TEST_CASE("trace is called once per kernel, by thread 0") {
-  Model model = std::move(*Model::create(fake_idx_program));
-  std::unique_ptr<Team> team = std::move(*Team::create(3));
-  model.scalar(TARN_COUNT) = 8;
-  team->run(fake_idx_program.init, model.arena());
-  std::vector<uint32_t> seen;
-  team->set_trace(
-      [](tarn_team* view, uint32_t kernel) {
-        CHECK(view->thread == 0);
-        static_cast<std::vector<uint32_t>*>(view->user)->push_back(kernel);
-      },
-      &seen);
-  team->run(fake_idx_program.train_step, model.arena());
-  CHECK(seen == std::vector<uint32_t>{0, 1, 2, 3});
-  team->set_trace(nullptr, nullptr);
-  team->run(fake_idx_program.train_step, model.arena());
-  CHECK(seen.size() == 4);
+TEST_CASE("an observer is told of each kernel once, whatever the team") {
+  for (unsigned threads : {1u, 2u, 3u}) {
+    std::unique_ptr<Team> team = std::move(*Team::create(threads));
+    Model model = make_model(fake_idx_program, team.get());
+    REQUIRE(model.run(fake_idx_program.init) == TARN_OK);
+    set_zero_rows(model, 8);
+    std::vector<uint32_t> seen;
+    tarn_observer observer{[](void* user, uint32_t kernel, const uint64_t*) {
+                             static_cast<std::vector<uint32_t>*>(user)->push_back(kernel);
+                           },
+                           &seen};
+    CHECK(model.run(fake_idx_program.train_step, &observer) == TARN_OK);
+    CHECK(seen == std::vector<uint32_t>{0, 1, 2, 3});
+    CHECK(model.run(fake_idx_program.train_step) == TARN_OK);
+    CHECK(seen.size() == 4);
+  }
 }

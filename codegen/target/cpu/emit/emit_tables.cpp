@@ -83,13 +83,18 @@ class TableEmitter {
     return hidden(llvm::ConstantArray::get(llvm::ArrayType::get(elements[0]->getType(), elements.size()), elements));
   }
 
+  static uint32_t flags_of(const ProgramTensor& tensor) {
+    if (!tensor.is_used_by_predict) return 0;
+    return tensor.is_used_by_steps ? TARN_USED_BY_PREDICT : TARN_USED_BY_PREDICT | TARN_ONLY_BY_PREDICT;
+  }
+
   Constant* tensor_record(const ProgramTensor& tensor) {
     std::vector<Constant*> sizes;
     for (int64_t size : tensor.type.shape) sizes.push_back(u64(static_cast<uint64_t>(size)));
     return record(
         {text(tensor.name), u32(static_cast<uint64_t>(tensor.type.dtype)), u32(static_cast<uint64_t>(tensor.role)),
-         u32(tensor.type.shape.size()), u32(tensor.is_used_by_predict ? TARN_USED_BY_PREDICT : 0), array(sizes),
-         u64(tensor.offset), u64(static_cast<uint64_t>(tensor.type.bytes())), f64(tensor.initial)},
+         u32(tensor.type.shape.size()), u32(flags_of(tensor)), array(sizes), u64(tensor.offset),
+         u64(static_cast<uint64_t>(tensor.type.bytes())), f64(tensor.initial)},
         sizeof(tarn_tensor));
   }
 
