@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "ir/attr.h"
-#include "ir/base/check.h"
 
 namespace tarn {
 
@@ -127,9 +126,35 @@ bool is_floating_work(const Kernel& kernel, const Compute& node) {
     case ScalarOp::ShiftRight:
     case ScalarOp::MulHigh:
       return false;
-    default:
+    case ScalarOp::Add:
+    case ScalarOp::Sub:
+    case ScalarOp::Mul:
+    case ScalarOp::Div:
+    case ScalarOp::Neg:
+    case ScalarOp::Abs:
+    case ScalarOp::Min:
+    case ScalarOp::Max:
+    case ScalarOp::Fma:
+    case ScalarOp::Sqrt:
+    case ScalarOp::Exp:
+    case ScalarOp::Log:
+    case ScalarOp::Log1p:
+    case ScalarOp::Tanh:
+    case ScalarOp::Erf:
+    case ScalarOp::Sin:
+    case ScalarOp::Cos:
+    case ScalarOp::Pow:
+    case ScalarOp::Floor:
+    case ScalarOp::Round:
+    case ScalarOp::Eq:
+    case ScalarOp::Ne:
+    case ScalarOp::Lt:
+    case ScalarOp::Le:
+    case ScalarOp::Gt:
+    case ScalarOp::Ge:
       return is_float(kernel.scalars[node.operands[0]]);
   }
+  return false;
 }
 
 double flops_of(const Kernel& kernel, const Block& block) {
@@ -159,19 +184,6 @@ KernelCost cost_of(const Kernel& kernel) {
   KernelCost cost{flops_of(kernel, kernel.body), 0};
   for (const KernelBuffer& buffer : kernel.buffers) cost.bytes += static_cast<double>(buffer.type.bytes());
   return cost;
-}
-
-LinearAddress linearize(const Kernel& kernel, const Access& access) {
-  LinearAddress address{std::vector<int64_t>(kernel.variables.size(), 0)};
-  Shape strides = row_major_strides(kernel.buffers[access.buffer].type.shape);
-  for (size_t d = 0; d < access.indices.size(); ++d) {
-    const IndexExpression& index = access.indices[d];
-    TARN_CHECK(index.divisor == 1, "an access with a divisor has no linear address");
-    address.offset += strides[d] * index.offset;
-    for (const IndexExpression::Term& term : index.terms)
-      address.strides[term.variable] += strides[d] * term.coefficient;
-  }
-  return address;
 }
 
 }  // namespace tarn

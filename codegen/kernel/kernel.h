@@ -149,11 +149,4 @@ struct KernelCost {
 };
 KernelCost cost_of(const Kernel& kernel);
 
-// The address of an access in elements: sum of stride * variable + offset.  Needs divisor 1 everywhere.
-struct LinearAddress {
-  std::vector<int64_t> strides;  // one for each variable of the kernel
-  int64_t offset = 0;
-};
-LinearAddress linearize(const Kernel& kernel, const Access& access);
-
 }  // namespace tarn

@@ -144,9 +144,40 @@ Value* ScalarCode::compare(ScalarOp op, Value* a, Value* b, DType dtype) {
       return choose(P::FCMP_OLE, P::ICMP_SLE, P::ICMP_ULE);
     case ScalarOp::Gt:
       return choose(P::FCMP_OGT, P::ICMP_SGT, P::ICMP_UGT);
-    default:
+    case ScalarOp::Ge:
       return choose(P::FCMP_OGE, P::ICMP_SGE, P::ICMP_UGE);
+    case ScalarOp::Add:
+    case ScalarOp::Sub:
+    case ScalarOp::Mul:
+    case ScalarOp::Div:
+    case ScalarOp::Neg:
+    case ScalarOp::Abs:
+    case ScalarOp::Min:
+    case ScalarOp::Max:
+    case ScalarOp::Fma:
+    case ScalarOp::Sqrt:
+    case ScalarOp::Exp:
+    case ScalarOp::Log:
+    case ScalarOp::Log1p:
+    case ScalarOp::Tanh:
+    case ScalarOp::Erf:
+    case ScalarOp::Sin:
+    case ScalarOp::Cos:
+    case ScalarOp::Pow:
+    case ScalarOp::Floor:
+    case ScalarOp::Round:
+    case ScalarOp::And:
+    case ScalarOp::Or:
+    case ScalarOp::Xor:
+    case ScalarOp::Not:
+    case ScalarOp::ShiftRight:
+    case ScalarOp::MulHigh:
+    case ScalarOp::Select:
+    case ScalarOp::Cast:
+      break;
   }
+  TARN_CHECK(false, "`{}` is no comparison", scalar_op_name(op));
+  return nullptr;
 }
 
 Value* ScalarCode::cast(Value* x, DType from, DType to) {
@@ -215,9 +246,26 @@ Value* ScalarCode::arithmetic(ScalarOp op, std::span<Value* const> x, DType dtyp
           x[0], b.CreateAnd(x[1], llvm::ConstantInt::get(x[1]->getType(), x[1]->getType()->getScalarSizeInBits() - 1)));
     case ScalarOp::MulHigh:
       return multiply_high(x[0], x[1]);
-    default:
+    case ScalarOp::Exp:
+    case ScalarOp::Log:
+    case ScalarOp::Log1p:
+    case ScalarOp::Tanh:
+    case ScalarOp::Erf:
+    case ScalarOp::Sin:
+    case ScalarOp::Cos:
       return math_.call(op, x);
+    case ScalarOp::Eq:
+    case ScalarOp::Ne:
+    case ScalarOp::Lt:
+    case ScalarOp::Le:
+    case ScalarOp::Gt:
+    case ScalarOp::Ge:
+    case ScalarOp::Select:
+    case ScalarOp::Cast:
+      break;
   }
+  TARN_CHECK(false, "`{}` is no arithmetic", scalar_op_name(op));
+  return nullptr;
 }
 
 Value* ScalarCode::apply(ScalarOp op, std::span<Value* const> x, DType from, DType to) {

@@ -242,7 +242,33 @@ Value* VectorMath::call(ScalarOp op, std::span<Value* const> x) {
       return sine(x[0], false);
     case ScalarOp::Cos:
       return sine(x[0], true);
-    default:
+    case ScalarOp::Add:
+    case ScalarOp::Sub:
+    case ScalarOp::Mul:
+    case ScalarOp::Div:
+    case ScalarOp::Neg:
+    case ScalarOp::Abs:
+    case ScalarOp::Min:
+    case ScalarOp::Max:
+    case ScalarOp::Fma:
+    case ScalarOp::Sqrt:
+    case ScalarOp::Pow:
+    case ScalarOp::Floor:
+    case ScalarOp::Round:
+    case ScalarOp::Eq:
+    case ScalarOp::Ne:
+    case ScalarOp::Lt:
+    case ScalarOp::Le:
+    case ScalarOp::Gt:
+    case ScalarOp::Ge:
+    case ScalarOp::And:
+    case ScalarOp::Or:
+    case ScalarOp::Xor:
+    case ScalarOp::Not:
+    case ScalarOp::ShiftRight:
+    case ScalarOp::MulHigh:
+    case ScalarOp::Select:
+    case ScalarOp::Cast:
       break;
   }
   TARN_CHECK(false, "`{}` is no elementary function", scalar_op_name(op));
