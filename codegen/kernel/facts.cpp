@@ -17,6 +17,7 @@ class FactFinder {
                kernel.variables.size());
     facts_.depends.resize(kernel.scalars.size());
     facts_.definition.resize(kernel.scalars.size(), nullptr);
+    facts_.uses.resize(kernel.scalars.size(), 0);
   }
 
   KernelFacts run() {
@@ -33,21 +34,28 @@ class FactFinder {
   }
 
   void visit(const Constant&) {}
-  void visit(const Store&) {}
+  void visit(const Store& node) { ++facts_.uses[node.value]; }
   void visit(const Compute& node) {
-    for (ScalarIndex operand : node.operands) facts_.depends[node.result] |= facts_.depends[operand];
+    for (ScalarIndex operand : node.operands) {
+      facts_.depends[node.result] |= facts_.depends[operand];
+      ++facts_.uses[operand];
+    }
   }
   void visit(const ReadIndex& node) { facts_.depends[node.result].set(node.variable); }
   void visit(const Load& node) {
     VariableSet& depends = facts_.depends[node.result];
     depends = variables_of(node.access);
     for (const IndexExpression& index : node.access.indices) {
-      for (const auto& loaded : index.loaded) depends |= facts_.depends[loaded.scalar];
+      for (const auto& loaded : index.loaded) {
+        depends |= facts_.depends[loaded.scalar];
+        ++facts_.uses[loaded.scalar];
+      }
     }
   }
   void visit(const ForLoop& node) { block(node.body); }
   void visit(const ReduceLoop& node) {
     block(node.body);
+    ++facts_.uses[node.yield];
     VariableSet& depends = facts_.depends[node.result];
     depends = facts_.depends[node.yield];
     for (VariableIndex variable : node.variables) depends.reset(variable);
@@ -106,6 +114,30 @@ FlatAddress flat_address(const Kernel& kernel, const Access& access) {
     if (coefficient != 0) address.terms.push_back({variable, coefficient});
   }
   return address;
+}
+
+static const ForLoop* only_loop(const Block& body) {
+  if (body.empty() || !std::all_of(body.begin(), body.end() - 1, is_pure)) return nullptr;
+  return std::get_if<ForLoop>(&body.back().node);
+}
+
+PerfectNest perfect_nest(const ForLoop& loop) {
+  PerfectNest nest{{loop.variable}, &loop.body};
+  while (const ForLoop* inner = only_loop(*nest.body)) {
+    nest.variables.push_back(inner->variable);
+    nest.body = &inner->body;
+  }
+  return nest;
+}
+
+const ForLoop* domain_of(const Kernel& kernel) {
+  return only_loop(kernel.body);
+}
+
+const Compute* product_of(const Kernel& kernel, const KernelFacts& facts, const ReduceLoop& loop) {
+  if (loop.kind != ReduceKind::Sum || facts.uses[loop.yield] != 1) return nullptr;
+  const Compute* compute = std::get_if<Compute>(&facts.definition[loop.yield]->node);
+  return compute && compute->op == ScalarOp::Mul && kernel.scalars[loop.yield] != DType::Bool ? compute : nullptr;
 }
 
 bool is_pure(const Statement& statement) {

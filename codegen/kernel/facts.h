@@ -15,6 +15,7 @@ using VariableSet = std::bitset<256>;
 struct KernelFacts {
   std::vector<VariableSet> depends;          // of each scalar, through its operands
   std::vector<const Statement*> definition;  // of each scalar
+  std::vector<int> uses;                     // of each scalar: how many operands, indices, stores and yields it is
 };
 
 // `kernel` must outlive the facts and stay where it is.
@@ -35,6 +36,19 @@ struct FlatAddress {
   int64_t stride(VariableIndex variable) const;
 };
 FlatAddress flat_address(const Kernel& kernel, const Access& access);
+
+// A `for` loop and the loops within it that are all of a body but scalar code, outermost first.
+struct PerfectNest {
+  std::vector<VariableIndex> variables;
+  const Block* body = nullptr;  // of the innermost
+};
+PerfectNest perfect_nest(const ForLoop& loop);
+
+// The domain (kernel.h, K5), or null.
+const ForLoop* domain_of(const Kernel& kernel);
+
+// The yield, where it is a product that only this sum reads: both may be one multiply-add.
+const Compute* product_of(const Kernel& kernel, const KernelFacts& facts, const ReduceLoop& loop);
 
 // No loop and no store: may be computed where it is needed.
 bool is_pure(const Statement& statement);

@@ -1,6 +1,7 @@
 // What a target supplies: a record, one for each folder here.  See docs/adding_a_target.md.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,8 +16,8 @@ struct TargetOptions {
   // The processor, by a name that the target knows; "native": this machine's.
   std::string cpu = "native";
   int opt_level = 2;  // 0..3
-  // Estimated cycles from which a kernel is shared out among the threads; below, two barriers (2 us) cost more.
-  double parallel_cycles = 20000;
+  // Estimated cycles from which a kernel is shared out among the threads, instead of the processor's.
+  std::optional<double> parallel_cycles;
   // Symbol of the tarn_program: "tarn_model_program" in an executable, "NAME_program" in a library.
   std::string program_symbol = "tarn_model_program";
   std::string name = {};    // of the model in a header, a C identifier: "mnist"

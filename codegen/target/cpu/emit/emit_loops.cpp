@@ -78,25 +78,39 @@ void KernelEmitter::bind_segment(const LoopPlan& loop, const Segment& segment, V
   bind_tile(loop, segment, base);
 }
 
-void KernelEmitter::emit_nest(const NestPlan& plan, const TaskRange* range) {
+// The tasks of this call of the function: its second and third argument.
+KernelEmitter::TaskRange KernelEmitter::task_range() {
+  TaskRange range{function_->getArg(1), function_->getArg(2)};
+  if (schedule_.threads.levels == 2) {
+    Value* inner = i64(schedule_.threads.inner_tasks);
+    range.first_outer = builder_.CreateUDiv(range.begin, inner);
+    range.last_outer = builder_.CreateUDiv(builder_.CreateSub(range.end, i64(1)), inner);
+  }
+  return range;
+}
+
+void KernelEmitter::emit_nest(const ForLoop& loop, const TaskRange* range) {
+  const NestPlan& plan = schedule_.nests.at(loop.variable);
+  const Block& body = *perfect_nest(loop).body;
   panel_ = nullptr;
   if (plan.block) {
     std::vector<TileRange> groups;
-    emit_groups(plan, range, nullptr, groups);
+    emit_groups(plan, body, range, nullptr, groups);
   } else {
-    emit_level(plan, 0, range, nullptr, nullptr);
+    emit_level(plan, body, 0, range, nullptr, nullptr);
   }
 }
 
 // What of a level the thread runs.
 KernelEmitter::TileRange KernelEmitter::share_of(const TaskRange* range, size_t level, Value* outer_task) {
   auto& b = builder_;
-  if (!range || level < range->first_level) return {};
-  level -= range->first_level;
-  if (level >= static_cast<size_t>(range->levels)) return {};
-  if (range->levels == 1) return {range->begin, range->end};
+  const ThreadPlan& threads = schedule_.threads;
+  if (!range || level < threads.first_level) return {};
+  level -= threads.first_level;
+  if (level >= static_cast<size_t>(threads.levels)) return {};
+  if (threads.levels == 1) return {range->begin, range->end};
   if (level == 0) return {range->first_outer, b.CreateAdd(range->last_outer, i64(1))};
-  Value* inner = i64(range->inner_tasks);
+  Value* inner = i64(threads.inner_tasks);
   Value* low = b.CreateSelect(b.CreateICmpEQ(outer_task, range->first_outer),
                               b.CreateSub(range->begin, b.CreateMul(range->first_outer, inner)), i64(0));
   Value* high = b.CreateSelect(b.CreateICmpEQ(outer_task, range->last_outer),
@@ -104,18 +118,18 @@ KernelEmitter::TileRange KernelEmitter::share_of(const TaskRange* range, size_t 
   return {low, high};
 }
 
-void KernelEmitter::emit_level(const NestPlan& plan, size_t level, const TaskRange* range,
+void KernelEmitter::emit_level(const NestPlan& plan, const Block& body, size_t level, const TaskRange* range,
                                const std::vector<TileRange>* groups, Value* outer_task) {
   if (level == plan.loops.size()) {
     if (partials_.begin) {
-      add_to_partials(*plan.block->loop);
+      add_to_partials(*partials_.loop);
     } else {
-      emit_block(*plan.body);
+      emit_block(body);
     }
     return;
   }
   const LoopPlan& loop = plan.loops[level];
-  if (!partials_.begin) hoist(*plan.body, {}, true);
+  if (!partials_.begin) hoist(body, {}, true);
   auto [low, high] = groups ? (*groups)[level] : share_of(range, level, outer_task);
   Value* outer_tile = partials_.tile;
   int64_t task = 0;
@@ -135,7 +149,7 @@ void KernelEmitter::emit_level(const NestPlan& plan, size_t level, const TaskRan
       }
       bool packs = plan.pack && plan.pack->level == level;
       if (packs) pack_panel(*plan.pack);
-      emit_level(plan, level + 1, range, groups, number);
+      emit_level(plan, body, level + 1, range, groups, number);
       if (packs) packed_ = {};
       return Values{};
     });
@@ -146,11 +160,11 @@ void KernelEmitter::emit_level(const NestPlan& plan, size_t level, const TaskRan
 
 // --- long sums in blocks ---
 
-void KernelEmitter::emit_groups(const NestPlan& plan, const TaskRange* range, Value* outer_task,
+void KernelEmitter::emit_groups(const NestPlan& plan, const Block& body, const TaskRange* range, Value* outer_task,
                                 std::vector<TileRange>& groups) {
   size_t level = groups.size();
   if (level == plan.loops.size()) {
-    emit_blocks(plan, groups);
+    emit_blocks(plan, body, groups);
     return;
   }
   auto [low, high] = share_of(range, level, outer_task);
@@ -163,18 +177,18 @@ void KernelEmitter::emit_groups(const NestPlan& plan, const TaskRange* range, Va
                                                   i64(plan.loops[level].tasks()));
     }
     groups.push_back(tiles);
-    emit_groups(plan, range, group, groups);
+    emit_groups(plan, body, range, group, groups);
     groups.pop_back();
     return Values{};
   });
 }
 
 // All tiles of the group block by block, then once more for what follows the sum.
-void KernelEmitter::emit_blocks(const NestPlan& plan, const std::vector<TileRange>& groups) {
+void KernelEmitter::emit_blocks(const NestPlan& plan, const Block& body, const std::vector<TileRange>& groups) {
   const BlockPlan& block = *plan.block;
-  int64_t extent = kernel_.variables[block.loop->variables[0]].extent;
   partials_ = {};
-  partials_.loop = block.loop;
+  partials_.loop = &std::get<ReduceLoop>(facts_.definition[block.sum]->node);
+  int64_t extent = kernel_.variables[partials_.loop->variables[0]].extent;
   partials_.results = block.results;
   partials_.bytes = block.result_bytes;
   int64_t bytes = block.tiles * block.results * block.result_bytes;
@@ -183,15 +197,15 @@ void KernelEmitter::emit_blocks(const NestPlan& plan, const std::vector<TileRang
   partials_.memory->setAlignment(llvm::Align(64));
   partials_.tile = i64(0);
   builder_.CreateMemSet(partials_.memory, builder_.getInt8(0), static_cast<uint64_t>(bytes), llvm::Align(64));
-  counted_loop(i64(0), i64((extent + block.size - 1) / block.size), {}, [&](Value* number, const Values&) {
+  counted_loop(i64(0), i64(divide_up(extent, block.size)), {}, [&](Value* number, const Values&) {
     partials_.begin = builder_.CreateMul(number, i64(block.size));
     partials_.end = builder_.CreateBinaryIntrinsic(llvm::Intrinsic::smin,
                                                    builder_.CreateAdd(partials_.begin, i64(block.size)), i64(extent));
-    emit_level(plan, 0, nullptr, &groups, nullptr);
+    emit_level(plan, body, 0, nullptr, &groups, nullptr);
     return Values{};
   });
   partials_.begin = partials_.end = nullptr;
-  emit_level(plan, 0, nullptr, &groups, nullptr);
+  emit_level(plan, body, 0, nullptr, &groups, nullptr);
   partials_ = {};
 }
 

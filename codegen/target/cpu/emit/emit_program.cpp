@@ -80,7 +80,7 @@ CpuModule build_module(const Program& program, const CpuTraits& target, const Ta
       KernelCode& code = made[shared[e][k].function];
       if (!code.function) {
         std::string name = "tarn." + entry.name + "." + launch.kernel.name;
-        code = emit_kernel(module, target, options, launch, name, shared[e][k].is_shared);
+        code = emit_kernel(module, target, plan(launch.kernel, target), launch, name, shared[e][k].is_shared);
       }
       kernels.push_back(code);
       if (shared[e][k].is_shared) kernels.back().places = table_of(module, launch.buffer_offsets);
@@ -99,6 +99,7 @@ CpuModule build_module(const Program& program, const CpuTraits& target, const Ta
 Result<std::string> emit_cpu(const Program& program, const TargetOptions& options, EmitKind kind) {
   Result<CpuTraits> target = find_cpu_traits(options.cpu);
   if (!target) return target.error();
+  if (options.parallel_cycles) target->parallel_cycles = *options.parallel_cycles;
   CpuModule built = build_module(program, *target, options);
   if (kind == EmitKind::LlvmIr) {
     std::string text;

@@ -9,13 +9,6 @@
 
 namespace tarn {
 
-// The yield, where it is a product to be fused with the sum.
-const Compute* KernelEmitter::product_of(const ReduceLoop& loop) const {
-  if (loop.kind != ReduceKind::Sum || use_counts_[loop.yield] != 1) return nullptr;
-  const Compute* compute = std::get_if<Compute>(&facts_.definition[loop.yield]->node);
-  return compute && compute->op == ScalarOp::Mul && kernel_.scalars[loop.yield] != DType::Bool ? compute : nullptr;
-}
-
 void KernelEmitter::emit_reduce(const ReduceLoop& loop) {
   if (loop.variables.empty()) {  // all its variables had one value
     emit_block(loop.body);
@@ -48,23 +41,22 @@ KernelEmitter::Reduction KernelEmitter::start_reduction(const ReduceLoop& loop) 
   Reduction reduction;
   reduction.loop = &loop;
   reduction.results = points(&facts_.depends[loop.result]);
-  auto results = static_cast<int64_t>(reduction.results.size());
-  // A sum in blocks keeps its outermost variable serial: no several chains over it.
-  if (partials_.loop == &loop) results = std::max(results, kManyResults);
-  reduction.plan = planner_.reduce(loop, vector_dimension() >= 0, results);
+  TileShape tile;
+  for (const TileDimension& dimension : dimensions_) tile.push_back({dimension.variable, dimension.copies});
+  reduction.plan = &schedule_.reduction(loop.result, tile);
   reduction.dtype = kernel_.scalars[loop.yield];
-  reduction.product = product_of(loop);
+  reduction.product = product_of(kernel_, facts_, loop);
   reduction.copies = 1;
   reduction.lanes = 1;
   int vector = vector_dimension();
   if (vector >= 0 && facts_.depends[loop.result][dimensions_[static_cast<size_t>(vector)].variable]) {
     reduction.lanes = dimensions_[static_cast<size_t>(vector)].lanes;
   }
-  if (reduction.plan.inner) {
-    for (const Segment& segment : reduction.plan.inner->segments) {
+  if (reduction.plan->inner) {
+    for (const Segment& segment : reduction.plan->inner->segments) {
       reduction.copies = std::max(reduction.copies, segment.copies);
     }
-    if (reduction.plan.inner->lanes > 1) reduction.lanes = reduction.plan.inner->lanes;
+    if (reduction.plan->inner->lanes > 1) reduction.lanes = reduction.plan->inner->lanes;
   }
   order_results(reduction);
   return reduction;
@@ -102,23 +94,13 @@ void KernelEmitter::add_to_partials(const ReduceLoop& loop) {
   }
 }
 
-// One of a product's operands stays in registers while the other passes by: the one that needs fewer.  Where an
-// instruction splats its operand from memory, splat operands need none.
+// All results that share what passes by come together.
 void KernelEmitter::order_results(Reduction& reduction) const {
-  if (!reduction.product) return;
-  auto vector = static_cast<size_t>(vector_dimension());
-  bool has_vector = vector_dimension() >= 0;
+  if (!reduction.plan->held) return;
   auto depends = [&](int operand, size_t d) {
     return facts_.depends[reduction.product->operands[static_cast<size_t>(operand)]][dimensions_[d].variable];
   };
-  int copies[2] = {1, 1};
-  for (size_t d = 0; d < dimensions_.size(); ++d) {
-    for (int operand : {0, 1}) copies[operand] *= depends(operand, d) ? dimensions_[d].copies : 1;
-  }
-  int held = copies[0] < copies[1] ? 0 : 1;
-  if (has_vector && target_.has_broadcast_operand && depends(0, vector) != depends(1, vector)) {
-    held = depends(0, vector) ? 0 : 1;
-  }
+  int held = *reduction.plan->held;
   std::stable_sort(reduction.results.begin(), reduction.results.end(), [&](const Point& a, const Point& b) {
     Point streamed_a{}, streamed_b{};
     for (size_t d = 0; d < dimensions_.size(); ++d) {
@@ -131,7 +113,7 @@ void KernelEmitter::order_results(Reduction& reduction) const {
 }
 
 KernelEmitter::Values KernelEmitter::reduce_level(const Reduction& reduction, size_t level, const Values& sums) {
-  const ReducePlan& plan = reduction.plan;
+  const ReducePlan& plan = *reduction.plan;
   if (level == plan.serial.size()) {
     if (plan.inner) return reduce_inner(reduction, sums);
     return reduce_step(reduction, sums, false);
@@ -169,7 +151,7 @@ KernelEmitter::Values KernelEmitter::reduce_level(const Reduction& reduction, si
 }
 
 KernelEmitter::Values KernelEmitter::reduce_inner(const Reduction& reduction, const Values& sums) {
-  const LoopPlan& loop = *reduction.plan.inner;
+  const LoopPlan& loop = *reduction.plan->inner;
   Values result = sums;
   for (const Segment& segment : loop.segments) {
     result = counted_loop(i64(0), i64(segment.iterations), result, [&](Value* tile, const Values& carried) {
@@ -195,11 +177,11 @@ bool KernelEmitter::is_zero_outside(ScalarIndex scalar, VariableIndex variable) 
 // Adds the body's yield at every point to the accumulators.
 KernelEmitter::Values KernelEmitter::reduce_step(const Reduction& reduction, Values sums, bool has_inner) {
   emit_block(reduction.loop->body);
-  const Binding* inner = has_inner ? &bindings_[reduction.plan.inner->variable] : nullptr;
+  const Binding* inner = has_inner ? &bindings_[reduction.plan->inner->variable] : nullptr;
   bool is_tiled = inner && inner->kind == Binding::Tiled;
   int copies = is_tiled ? dimensions_[inner->dimension].copies : 1;
   bool needs_mask = reduction.loop->kind != ReduceKind::Sum ||
-                    (has_inner && !is_zero_outside(reduction.loop->yield, reduction.plan.inner->variable));
+                    (has_inner && !is_zero_outside(reduction.loop->yield, reduction.plan->inner->variable));
   size_t count = reduction.results.size() * static_cast<size_t>(reduction.copies);
   for (size_t r = 0; r < reduction.results.size(); ++r) {
     for (int copy = 0; copy < copies; ++copy) {
@@ -282,7 +264,7 @@ KernelEmitter::Values KernelEmitter::joined(const Reduction& reduction, const Va
 
 // The lanes of one result added up, halves of the vector first.
 llvm::Value* KernelEmitter::finish(const Reduction& reduction, Value* sum) {
-  if (!reduction.plan.inner || reduction.plan.inner->lanes == 1) return sum;
+  if (!reduction.plan->inner || reduction.plan->inner->lanes == 1) return sum;
   for (int half = reduction.lanes / 2; half >= 1; half /= 2) {
     sum = code_.combine(reduction.loop->kind, part_of(builder_, sum, 0, half), part_of(builder_, sum, half, half),
                         reduction.dtype);
@@ -307,7 +289,7 @@ llvm::Value* KernelEmitter::finish_arg_max(const Reduction& reduction, const Val
   for (int copy = 1; copy < reduction.copies; ++copy) {
     merge(sums[slot + static_cast<size_t>(copy)], sums[count + slot + static_cast<size_t>(copy)]);
   }
-  if (reduction.plan.inner && reduction.plan.inner->lanes > 1) {
+  if (reduction.plan->inner && reduction.plan->inner->lanes > 1) {
     for (int half = reduction.lanes / 2; half >= 1; half /= 2) {
       Value *high = part_of(b, best, half, half), *high_position = part_of(b, position, half, half);
       best = part_of(b, best, 0, half);

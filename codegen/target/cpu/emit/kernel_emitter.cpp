@@ -5,21 +5,11 @@
 
 #include <algorithm>
 
-#include "codegen/kernel/prepare.h"
 #include "ir/base/check.h"
 
 namespace tarn {
 
 namespace {
-
-// Tasks that the outermost loop must have to be shared out alone.
-constexpr int64_t kOuterTasks = 64;
-
-bool is_expensive(const Statement& definition) {
-  const Compute* compute = std::get_if<Compute>(&definition.node);
-  if (!compute) return false;
-  return compute->op == ScalarOp::Div || (compute->op >= ScalarOp::Sqrt && compute->op <= ScalarOp::Pow);
-}
 
 std::vector<ScalarIndex> loaded_indices(const Access& access) {
   std::vector<ScalarIndex> scalars;
@@ -29,34 +19,11 @@ std::vector<ScalarIndex> loaded_indices(const Access& access) {
   return scalars;
 }
 
-void count_uses(const Block& block, std::vector<int>& counts) {
-  for (const Statement& statement : block) {
-    if (const Compute* node = std::get_if<Compute>(&statement.node)) {
-      for (ScalarIndex operand : node->operands) ++counts[operand];
-    } else if (const Load* node = std::get_if<Load>(&statement.node)) {
-      for (ScalarIndex index : loaded_indices(node->access)) ++counts[index];
-    } else if (const Store* node = std::get_if<Store>(&statement.node)) {
-      ++counts[node->value];
-    } else if (const ForLoop* node = std::get_if<ForLoop>(&statement.node)) {
-      count_uses(node->body, counts);
-    } else if (const ReduceLoop* node = std::get_if<ReduceLoop>(&statement.node)) {
-      ++counts[node->yield];
-      count_uses(node->body, counts);
-    }
-  }
-}
-
 bool holds_store(const Block& block) {
   return std::any_of(block.begin(), block.end(), [](const Statement& statement) {
     const ForLoop* loop = std::get_if<ForLoop>(&statement.node);
     return std::holds_alternative<Store>(statement.node) || (loop && holds_store(loop->body));
   });
-}
-
-// The domain, where the kernel is scalar code and one nest.
-const ForLoop* domain_of(const Kernel& kernel) {
-  if (kernel.body.empty() || !std::all_of(kernel.body.begin(), kernel.body.end() - 1, is_pure)) return nullptr;
-  return std::get_if<ForLoop>(&kernel.body.back().node);
 }
 
 }  // namespace
@@ -74,44 +41,25 @@ KernelEmitter::Scope::~Scope() {
   emitter_.dimensions_.resize(dimensions_);
 }
 
-KernelEmitter::KernelEmitter(llvm::Module& module, const CpuTraits& target, const TargetOptions& options,
-                             const LaunchStep& call, const Kernel& kernel, bool is_shared)
+KernelEmitter::KernelEmitter(llvm::Module& module, const CpuTraits& target, const Schedule& schedule,
+                             const LaunchStep& call, bool is_shared)
     : module_(module),
       target_(target),
-      parallel_cycles_(options.parallel_cycles),
+      schedule_(schedule),
       call_(call),
       is_shared_(is_shared),
-      kernel_(kernel),
-      facts_(find_facts(kernel)),
-      planner_(kernel, facts_, target),
+      kernel_(schedule.kernel),
+      facts_(find_facts(schedule.kernel)),
       builder_(module.getContext()),
       code_(builder_, target) {
-  bindings_.resize(kernel.variables.size());
-  memo_.resize(kernel.scalars.size());
-  use_counts_.resize(kernel.scalars.size(), 0);
-  count_uses(kernel.body, use_counts_);
+  bindings_.resize(kernel_.variables.size());
+  memo_.resize(kernel_.scalars.size());
   make_alias_scopes();
 }
 
 KernelCode KernelEmitter::run(const std::string& name) {
-  const ForLoop* domain = domain_of(kernel_);
-  NestPlan plan;
-  TaskRange range;
   KernelCode result;
-  if (domain) plan = planner_.nest(*domain, false);
-  if (domain && plan.cycles > parallel_cycles_ && !plan.loops.empty()) {
-    size_t level = 0;
-    while (level + 1 < plan.loops.size() && plan.tasks(level) == 1) ++level;
-    result.tasks = plan.tasks(level);
-    range.first_level = level;
-    range.levels = 1;
-    if (result.tasks < kOuterTasks && level + 1 < plan.loops.size()) {
-      range.levels = 2;
-      range.inner_tasks = plan.tasks(level + 1);
-      result.tasks *= range.inner_tasks;
-    }
-    if (result.tasks < 2) result.tasks = 0;
-  }
+  result.tasks = schedule_.threads.tasks;
   std::vector<llvm::Type*> parameters = {builder_.getPtrTy()};
   if (result.tasks > 0) parameters.insert(parameters.end(), 2, builder_.getInt64Ty());
   auto first_iteration = static_cast<unsigned>(parameters.size());
@@ -125,14 +73,8 @@ KernelCode KernelEmitter::run(const std::string& name) {
   builder_.SetInsertPoint(llvm::BasicBlock::Create(module_.getContext(), "entry", function_));
   move_buffers(first_iteration);
   if (result.tasks > 0) {
-    range.begin = function_->getArg(1);
-    range.end = function_->getArg(2);
-    if (range.levels == 2) {
-      Value* inner = i64(range.inner_tasks);
-      range.first_outer = builder_.CreateUDiv(range.begin, inner);
-      range.last_outer = builder_.CreateUDiv(builder_.CreateSub(range.end, i64(1)), inner);
-    }
-    emit_nest(plan, &range);
+    TaskRange range = task_range();
+    emit_nest(*domain_of(kernel_), &range);
   } else {
     emit_block(kernel_.body);
   }
@@ -141,10 +83,9 @@ KernelCode KernelEmitter::run(const std::string& name) {
   return result;
 }
 
-KernelCode emit_kernel(llvm::Module& module, const CpuTraits& target, const TargetOptions& options,
-                       const LaunchStep& call, const std::string& name, bool is_shared) {
-  Kernel kernel = prepare(call.kernel);
-  return KernelEmitter(module, target, options, call, kernel, is_shared).run(name);
+KernelCode emit_kernel(llvm::Module& module, const CpuTraits& target, const Schedule& schedule, const LaunchStep& call,
+                       const std::string& name, bool is_shared) {
+  return KernelEmitter(module, target, schedule, call, is_shared).run(name);
 }
 
 // --- blocks ---
@@ -157,7 +98,7 @@ void KernelEmitter::emit_block(const Block& block) {
       if (holds_store(loop->body)) {
         for (const Point& point : points(nullptr)) do_pending_loads(point);
       }
-      emit_nest(planner_.nest(*loop, vector_dimension() >= 0), nullptr);
+      emit_nest(*loop, nullptr);
       ++begin;
     } else if (const ReduceLoop* loop = std::get_if<ReduceLoop>(&block[begin].node)) {
       emit_reduce(*loop);
@@ -363,7 +304,7 @@ void KernelEmitter::hoist_scalar(ScalarIndex scalar, bool keep_cheap, std::vecto
     const VariableSet& depends = facts_.depends[scalar];
     bool is_tiled = std::any_of(dimensions_.begin(), dimensions_.end(),
                                 [&](const TileDimension& dimension) { return depends[dimension.variable]; });
-    if (!keep_cheap || !is_tiled || is_expensive(*definition)) {
+    if (!keep_cheap || !is_tiled || schedule_.is_slow[scalar]) {
       for (const Point& point : points(&depends)) evaluate(scalar, point);
       return;
     }

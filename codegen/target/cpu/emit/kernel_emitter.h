@@ -1,4 +1,4 @@
-// A kernel to one LLVM function, in tiles (codegen/target/cpu/schedule/plan.h).
+// A kernel to one LLVM function, in tiles as its schedule says (codegen/target/cpu/schedule/schedule.h).
 //
 // Scalar code is emitted on demand: evaluate() follows a scalar's definition and remembers the result for each distinct
 // combination of tile copies it depends on, so that nothing is computed twice.  Stores and reductions keep their order;
@@ -20,8 +20,7 @@
 #include "codegen/program/program.h"
 #include "codegen/target/cpu/emit/machine.h"
 #include "codegen/target/cpu/emit/scalar_code.h"
-#include "codegen/target/cpu/schedule/plan.h"
-#include "codegen/target/target.h"
+#include "codegen/target/cpu/schedule/schedule.h"
 
 namespace tarn {
 
@@ -35,8 +34,9 @@ struct KernelCode {
   llvm::Constant* places = nullptr;  // of this call's buffers, where the code is shared
 };
 
-KernelCode emit_kernel(llvm::Module& module, const CpuTraits& target, const TargetOptions& options,
-                       const LaunchStep& call, const std::string& name, bool is_shared);
+// `schedule`: of call.kernel.
+KernelCode emit_kernel(llvm::Module& module, const CpuTraits& target, const Schedule& schedule, const LaunchStep& call,
+                       const std::string& name, bool is_shared);
 
 // An index: dynamic + constant, where dynamic is null (0) or known to be a multiple of `multiple`.
 struct Index {
@@ -47,8 +47,8 @@ struct Index {
 
 class KernelEmitter {
  public:
-  KernelEmitter(llvm::Module& module, const CpuTraits& target, const TargetOptions& options, const LaunchStep& call,
-                const Kernel& kernel, bool is_shared);
+  KernelEmitter(llvm::Module& module, const CpuTraits& target, const Schedule& schedule, const LaunchStep& call,
+                bool is_shared);
   KernelCode run(const std::string& name);
 
  private:
@@ -72,13 +72,11 @@ class KernelEmitter {
     size_t dimension = 0;  // Tiled: in dimensions_
   };
 
-  // Which tasks of the outermost one or two loops of the domain to run.
+  // Which of the domain's tasks to run.
   struct TaskRange {
     Value* begin = nullptr;
     Value* end = nullptr;
-    size_t first_level = 0;  // loops before it have one tile
-    int levels = 0;
-    int64_t inner_tasks = 1;  // of the second loop
+    // Where two loops share out their tiles: of the outer one.
     Value* first_outer = nullptr;
     Value* last_outer = nullptr;
   };
@@ -114,13 +112,15 @@ class KernelEmitter {
     Value* low = nullptr;
     Value* high = nullptr;
   };
-  void emit_nest(const NestPlan& plan, const TaskRange* range);
+  TaskRange task_range();
+  void emit_nest(const ForLoop& loop, const TaskRange* range);
   TileRange share_of(const TaskRange* range, size_t level, Value* outer_task);
   // `groups`: of a nest in blocks, the tiles of the current group; `range`: of any other nest.
-  void emit_level(const NestPlan& plan, size_t level, const TaskRange* range, const std::vector<TileRange>* groups,
-                  Value* outer_task);
-  void emit_groups(const NestPlan& plan, const TaskRange* range, Value* outer_task, std::vector<TileRange>& groups);
-  void emit_blocks(const NestPlan& plan, const std::vector<TileRange>& groups);
+  void emit_level(const NestPlan& plan, const Block& body, size_t level, const TaskRange* range,
+                  const std::vector<TileRange>* groups, Value* outer_task);
+  void emit_groups(const NestPlan& plan, const Block& body, const TaskRange* range, Value* outer_task,
+                   std::vector<TileRange>& groups);
+  void emit_blocks(const NestPlan& plan, const Block& body, const std::vector<TileRange>& groups);
   void bind_serial(VariableIndex variable, Index index);
   void bind_tile(const LoopPlan& loop, const Segment& segment, Index base);
   void bind_segment(const LoopPlan& loop, const Segment& segment, Value* tile);
@@ -129,12 +129,12 @@ class KernelEmitter {
   // emit_reduce.cpp
   struct Reduction {
     const ReduceLoop* loop;
-    ReducePlan plan;
+    const ReducePlan* plan;
     std::vector<Point> results;
     int copies;  // accumulators for each result
     int lanes;   // of each accumulator
     DType dtype;
-    const Compute* product;  // the yield, where it is a product that only this reduction reads
+    const Compute* product;  // see product_of
   };
   void emit_reduce(const ReduceLoop& loop);
   Reduction start_reduction(const ReduceLoop& loop);
@@ -151,7 +151,6 @@ class KernelEmitter {
   void arg_max_step(const Reduction& reduction, Values& sums, size_t slot, size_t count, const Point& point);
   Value* finish(const Reduction& reduction, Value* sum);
   Value* finish_arg_max(const Reduction& reduction, const Values& sums, size_t result);
-  const Compute* product_of(const ReduceLoop& loop) const;
 
   // emit_pack.cpp
   void pack_panel(const PackPlan& plan);
@@ -217,12 +216,11 @@ class KernelEmitter {
 
   llvm::Module& module_;
   const CpuTraits& target_;
-  double parallel_cycles_;
+  const Schedule& schedule_;
   const LaunchStep& call_;
   bool is_shared_;  // by several calls
   const Kernel& kernel_;
   KernelFacts facts_;
-  Planner planner_;
   llvm::IRBuilder<> builder_;
   ScalarCode code_;
   llvm::Function* function_ = nullptr;
@@ -233,7 +231,6 @@ class KernelEmitter {
   std::vector<std::pair<ScalarIndex, size_t>> memo_log_;
   std::vector<VariableIndex> binding_log_;
   std::vector<ScalarIndex> pending_loads_;  // met, from overwritten memory, maybe not done yet
-  std::vector<int> use_counts_;             // of each scalar
 
   // The panel that is packed now; operand none: nothing is.
   struct PackedPanel {

@@ -2,7 +2,7 @@
 // that differ by factors (contiguous against gathered), not to predict.
 #include <algorithm>
 
-#include "codegen/target/cpu/schedule/plan.h"
+#include "codegen/target/cpu/schedule/planner.h"
 
 namespace tarn {
 
@@ -51,7 +51,7 @@ double Planner::access_cycles(const Access& access, const Lanes& lanes, bool is_
     return guard + std::max(1.0, registers) * (is_store ? 1 : 0.5);
   }
   int64_t stride = divides ? 0 : flat_address(kernel_, access).stride(lanes.variable);
-  bool is_interleaved = stride >= 2 && stride <= kMaxInterleaved;
+  bool is_interleaved = stride >= 2 && stride <= target_.max_interleaved;
   if (is_store && is_interleaved && interleaved_by(access, lanes.variable)) return guard + 2;
   if (!is_store && is_interleaved) return guard + static_cast<double>(stride) * 1.5 - 1;
   if (is_store && std::abs(stride * bytes) >= kFarBytes) return guard + 2 + lanes.lanes * kFarLane;
@@ -74,7 +74,7 @@ double Planner::reduce_cycles(const ReduceLoop& loop, const Lanes& lanes) const 
 }
 
 double Planner::for_cycles(const ForLoop& loop, const Lanes& lanes) const {
-  Nest nest = collect_nest(loop);
+  PerfectNest nest = perfect_nest(loop);
   if (lanes.lanes == 1) {
     double best = 0;
     choose_vector(nest, &best);
@@ -119,7 +119,7 @@ std::optional<VariableIndex> Planner::choose_vector(const std::vector<VariableIn
   return chosen;
 }
 
-std::optional<VariableIndex> Planner::choose_vector(const Nest& nest, double* best) const {
+std::optional<VariableIndex> Planner::choose_vector(const PerfectNest& nest, double* best) const {
   return choose_vector(nest.variables, *nest.body, {}, best);
 }
 

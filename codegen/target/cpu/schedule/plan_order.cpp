@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "codegen/target/cpu/schedule/footprint.h"
-#include "codegen/target/cpu/schedule/plan.h"
+#include "codegen/target/cpu/schedule/planner.h"
 
 namespace tarn {
 
@@ -21,7 +21,7 @@ constexpr double kBlockWins = 0.15;   // of the nest's cycles, that blocks must 
 
 class LoopOrder {
  public:
-  LoopOrder(const Planner& planner, const Planner::Nest& nest, const Planner::Tile& tile)
+  LoopOrder(const Planner& planner, const PerfectNest& nest, const Planner::Tile& tile)
       : planner_(planner), nest_(nest), tile_(tile) {
     for (const Statement& statement : *nest.body) {
       const ReduceLoop* loop = std::get_if<ReduceLoop>(&statement.node);
@@ -297,11 +297,11 @@ class LoopOrder {
     double cycles = sums + level_three_cycles(plan, group, size);
     if (cycles >= best_) return;
     best_ = cycles;
-    block_ = {reduce_, size, group, tiles, results_, result_bytes_};
+    block_ = {reduce_->result, size, group, tiles, results_, result_bytes_};
   }
 
   const Planner& planner_;
-  const Planner::Nest& nest_;
+  const PerfectNest& nest_;
   const Planner::Tile& tile_;
   const ReduceLoop* reduce_ = nullptr;  // the only one, if so
   int reductions_ = 0;
@@ -315,7 +315,7 @@ class LoopOrder {
   BlockPlan block_;
 };
 
-void Planner::tile_reductions(NestPlan& plan, const Nest& nest) const {
+void Planner::tile_reductions(NestPlan& plan, const PerfectNest& nest) const {
   Tile tile = choose_tile(nest);
   plan.cycles = tile.cycles;
   LoopOrder(*this, nest, tile).run(plan);

@@ -8,7 +8,7 @@
 #include <cmath>
 
 #include "codegen/target/cpu/schedule/footprint.h"
-#include "codegen/target/cpu/schedule/plan.h"
+#include "codegen/target/cpu/schedule/planner.h"
 
 namespace tarn {
 
@@ -22,7 +22,7 @@ constexpr int64_t kMaxBodies = 6;        // copies of the body's code, for tiles
 
 class TileSearch {
  public:
-  TileSearch(const Planner& planner, const Planner::Nest& nest)
+  TileSearch(const Planner& planner, const PerfectNest& nest)
       : planner_(planner), nest_(nest), kernel_(planner.kernel_), facts_(planner.facts_), target_(planner.target_) {}
 
   Planner::Tile run() {
@@ -303,7 +303,7 @@ class TileSearch {
   }
 
   const Planner& planner_;
-  const Planner::Nest& nest_;
+  const PerfectNest& nest_;
   const Kernel& kernel_;
   const KernelFacts& facts_;
   const CpuTraits& target_;
@@ -313,7 +313,7 @@ class TileSearch {
   Planner::Tile tile_, best_;
 };
 
-Planner::Tile Planner::choose_tile(const Nest& nest) const {
+Planner::Tile Planner::choose_tile(const PerfectNest& nest) const {
   return TileSearch(*this, nest).run();
 }
 

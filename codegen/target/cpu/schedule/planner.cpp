@@ -1,5 +1,5 @@
 // Chooses vectors and tiles for the loops of a kernel.
-#include "codegen/target/cpu/schedule/plan.h"
+#include "codegen/target/cpu/schedule/planner.h"
 
 #include <algorithm>
 #include <bit>
@@ -8,16 +8,6 @@
 #include "ir/base/check.h"
 
 namespace tarn {
-
-int64_t LoopPlan::tasks() const {
-  int64_t sum = 0;
-  for (const Segment& segment : segments) sum += segment.iterations;
-  return sum;
-}
-
-int64_t NestPlan::tasks(size_t level) const {
-  return block ? divide_up(loops[level].tasks(), block->group[level]) : loops[level].tasks();
-}
 
 std::vector<Segment> split(int64_t extent, int lanes, int copies, bool equal) {
   std::vector<Segment> segments;
@@ -49,18 +39,6 @@ std::vector<Segment> split(int64_t extent, int lanes, int copies, bool equal) {
   return segments;
 }
 
-Planner::Nest Planner::collect_nest(const ForLoop& loop) const {
-  Nest nest{{loop.variable}, &loop.body};
-  for (;;) {
-    const Block& body = *nest.body;
-    if (body.empty() || !std::all_of(body.begin(), body.end() - 1, is_pure)) return nest;
-    const ForLoop* inner = std::get_if<ForLoop>(&body.back().node);
-    if (!inner) return nest;
-    nest.variables.push_back(inner->variable);
-    nest.body = &inner->body;
-  }
-}
-
 // Lanes of f32 or narrower, or of f64 and i64 where any scalar over the variable is that wide.
 int Planner::lanes_for(VariableIndex variable) const {
   int64_t widest = 4;
@@ -83,7 +61,7 @@ bool Planner::holds_loop(const Block& block) const {
 
 // The variable along which loads that are strided over `columns` are contiguous: blocks of both are transposed in
 // registers.
-std::optional<VariableIndex> Planner::transposed_rows(const Nest& nest, VariableIndex columns) const {
+std::optional<VariableIndex> Planner::transposed_rows(const PerfectNest& nest, VariableIndex columns) const {
   std::optional<VariableIndex> rows;
   for (const Statement& statement : *nest.body) {
     if (std::holds_alternative<ForLoop>(statement.node) || std::holds_alternative<ReduceLoop>(statement.node)) {
@@ -106,7 +84,7 @@ std::optional<VariableIndex> Planner::interleaved_by(const Access& access, Varia
   if (!is_simple(access) || has_loaded_index(access)) return std::nullopt;
   FlatAddress address = flat_address(kernel_, access);
   int64_t stride = address.stride(columns);
-  if (stride < 2 || stride > kMaxInterleaved) return std::nullopt;
+  if (stride < 2 || stride > target_.max_interleaved) return std::nullopt;
   for (const auto& term : address.terms) {
     if (term.coefficient == 1 && extent(term.variable) == stride) return term.variable;
   }
@@ -114,7 +92,7 @@ std::optional<VariableIndex> Planner::interleaved_by(const Access& access, Varia
 }
 
 // Such a variable of a store.
-std::optional<VariableIndex> Planner::interleaved_rows(const Nest& nest, VariableIndex columns) const {
+std::optional<VariableIndex> Planner::interleaved_rows(const PerfectNest& nest, VariableIndex columns) const {
   for (const Statement& statement : *nest.body) {
     const Store* store = std::get_if<Store>(&statement.node);
     std::optional<VariableIndex> rows = store ? interleaved_by(store->access, columns) : std::nullopt;
@@ -125,7 +103,7 @@ std::optional<VariableIndex> Planner::interleaved_rows(const Nest& nest, Variabl
 }
 
 // Vectors over `columns` without rows.
-void Planner::tile_columns(NestPlan& plan, const Nest& nest, VariableIndex columns) const {
+void Planner::tile_columns(NestPlan& plan, const PerfectNest& nest, VariableIndex columns) const {
   int lanes = lanes_for(columns);
   double work = block_cycles(*nest.body, {columns, lanes});
   int64_t vectors = divide_up(extent(columns), lanes);
@@ -151,9 +129,8 @@ void Planner::tile_columns(NestPlan& plan, const Nest& nest, VariableIndex colum
 }
 
 NestPlan Planner::nest(const ForLoop& loop, bool in_vector) const {
-  Nest nest = collect_nest(loop);
+  PerfectNest nest = perfect_nest(loop);
   NestPlan plan;
-  plan.body = nest.body;
   std::optional<VariableIndex> columns;
   if (in_vector) {
     for (VariableIndex variable : nest.variables)

@@ -1,6 +1,7 @@
 // What the planner of kernels must know of a processor.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace tarn {
@@ -13,6 +14,10 @@ struct CpuTraits {
   bool has_fma = false;                // else llvm.fma is a call of fmaf
   bool has_gather = false;             // else a gather is one load for each lane
   bool has_broadcast_operand = false;  // an arithmetic instruction can splat its memory operand (AVX-512)
+  // Elements between lanes up to which vectors are taken apart and put together in registers.
+  int64_t max_interleaved = 4;
+  // Estimated cycles from which a kernel is shared out among the threads; below, two barriers (2 us) cost more.
+  double parallel_cycles = 20000;
 };
 
 }  // namespace tarn
