@@ -91,6 +91,9 @@ class Build {
     if (emission.is_text) return write_text(files->front().bytes);
     // One file goes where -o says, several beside each other: -o DIR/net makes DIR/net.c and DIR/net.h.
     bool is_alone = files->size() == 1 && !options_.output.empty();
+    for (const EmittedFile& file : *files)
+      if (std::optional<Error> refusal = refuse_to_replace(output + file.suffix); refusal && !is_alone)
+        return fail(refusal);
     for (const EmittedFile& file : *files) {
       written_ = is_alone ? output : output + file.suffix;
       fail(write_file(written_, file.bytes));
@@ -106,6 +109,7 @@ class Build {
 
   void emit_executable(const Program& program) {
     std::string output = output_or("");
+    if (std::optional<Error> refusal = refuse_to_replace(output)) return fail(refusal);
     Result<std::string> object = object_code(program, target_options(output));
     if (!object) return fail(object.error());
     Result<std::string> runtime = find_runtime("libtarn_runtime.a");
@@ -126,16 +130,30 @@ class Build {
     size_t slash = output.find_last_of('/');
     std::string directory = slash == std::string::npos ? "" : output.substr(0, slash + 1);
     written_ = directory + "lib" + options.name + ".a";
-    std::optional<Error> error = write_library(*object, written_, {*runtime, false});
+    std::string header_path = directory + options.name + ".h";
+    std::optional<Error> error = refuse_to_replace(written_);
+    if (!error) error = refuse_to_replace(header_path);
+    if (!error) error = write_library(*object, written_, {*runtime, false});
     std::string header = c_header(header_facts(program, options.name, options.source, *cpu));
-    if (!error) error = write_file(directory + options.name + ".h", header);
+    if (!error) error = write_file(header_path, header);
     fail(error);
+  }
+
+  // As make reads it: spaces and # escaped by a backslash, $ by itself.
+  static std::string make_name(std::string_view path) {
+    std::string name;
+    for (char c : path) {
+      if (c == ' ' || c == '#') name += '\\';
+      if (c == '$') name += '$';
+      name += c;
+    }
+    return name;
   }
 
   // A make rule: the output depends on the input, and on the compiler's own library, which is part of the command.
   void write_depfile() {
     if (options_.depfile.empty() || written_.empty() || written_ == "-") return;
-    std::string text = fmt::format("{}: {}\n", written_, options_.compile.input);
+    std::string text = fmt::format("{}: {}\n", make_name(written_), make_name(options_.compile.input));
     fail(write_file(options_.depfile, text));
   }
 

@@ -64,6 +64,14 @@ std::optional<Module> Compilation::load() {
     }
     module = parse_ir(sources_, input_file_, sink_);
     if (module) model_name_ = module->name;
+    if (module && identifier_of(module->name) != module->name) {
+      error(
+          fmt::format("module `{}`: a module's name becomes the name of files and symbols: letters, digits and _, such "
+                      "as `{}`",
+                      module->name, identifier_of(module->name)),
+          "module.name");
+      return std::nullopt;
+    }
   } else {
     FrontendOptions frontend;
     frontend.defines = options_.defines;
@@ -97,6 +105,15 @@ std::optional<std::string> Compilation::syntax_tree() {
   return print_ast(tree);
 }
 
+// Whether `path` is a file of this very directory.
+static bool holds_file(const std::string& directory, const std::string& path) {
+  struct stat first, second;
+  size_t slash = path.find_last_of('/');
+  std::string parent = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return path != "-" && stat(directory.c_str(), &first) == 0 && stat(parent.c_str(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 bool Compilation::run_passes(Module& module) {
   PipelineOptions options;
   options.opt_level = options_.opt_level;
@@ -104,6 +121,12 @@ bool Compilation::run_passes(Module& module) {
   options.dump_dir = options_.dump_dir;
   options.dump_locations = true;
   options.verify_each = options_.verify_each;
+  if (!options.dump_dir.empty() && holds_file(options.dump_dir, options_.input)) {
+    error(fmt::format("`{}` lies in the directory `{}`, where dumps might replace it; choose another for --dump-dir",
+                      options_.input, options.dump_dir),
+          "dump.write");
+    return false;
+  }
   if (!options.dump_dir.empty() && mkdir(options.dump_dir.c_str(), 0777) != 0 && errno != EEXIST) {
     error(fmt::format("cannot make directory `{}`: {}", options.dump_dir, std::strerror(errno)), "dump.write");
     return false;

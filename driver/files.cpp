@@ -8,13 +8,38 @@
 
 #include <cctype>
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 #include <cstring>
+#include <vector>
 
 namespace tarn {
+
+namespace {
+
+// A file that this command has read or written: the command's own record, for refuse_to_replace.
+struct UsedFile {
+  dev_t device;
+  ino_t inode;
+  std::string_view how;
+};
+
+std::vector<UsedFile>& used_files() {
+  static std::vector<UsedFile> files;
+  return files;
+}
+
+void remember(int descriptor, std::string_view how) {
+  struct stat info;
+  if (fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode)) used_files().push_back({info.st_dev, info.st_ino, how});
+}
+
+}  // namespace
 
 Result<std::string> read_file(const std::string& path) {
   int descriptor = path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return Error{fmt::format("cannot read `{}`: {}", path, std::strerror(errno)), "file.read"};
+  remember(descriptor, "reads");
   std::string text;
   char buffer[1 << 16];
   ssize_t count = 0;
@@ -39,23 +64,69 @@ static bool write_all(int descriptor, std::string_view bytes) {
   return true;
 }
 
+std::optional<Error> refuse_to_replace(const std::string& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return std::nullopt;
+  auto refusal = [&](std::string_view why) {
+    return Error{fmt::format("cannot write `{}`: {}; name another file with -o", path, why), "file.replace"};
+  };
+  if (S_ISDIR(info.st_mode)) return refusal("it is a directory");
+  if (!S_ISREG(info.st_mode)) return refusal("it is not a plain file, and would be replaced");
+  for (const UsedFile& used : used_files()) {
+    if (used.device == info.st_dev && used.inode == info.st_ino) {
+      return refusal(fmt::format("it is a file that this command {}", used.how));
+    }
+  }
+  return std::nullopt;
+}
+
+// A descriptor for what is written where it is, or -1.
+static int open_in_place(const std::string& path) {
+  struct stat info, standard;
+  if (path == "-") return dup(STDOUT_FILENO);
+  if (stat(path.c_str(), &info) != 0) return -1;
+  for (int descriptor : {STDOUT_FILENO, STDERR_FILENO}) {
+    if (fstat(descriptor, &standard) == 0 && standard.st_dev == info.st_dev && standard.st_ino == info.st_ino)
+      return dup(descriptor);
+  }
+  return S_ISCHR(info.st_mode) || S_ISFIFO(info.st_mode) ? open(path.c_str(), O_WRONLY | O_CLOEXEC) : -1;
+}
+
+// A link stays a link: what it points to is replaced.
+static std::string target_of(const std::string& path) {
+  struct stat info;
+  char resolved[PATH_MAX];
+  bool is_link = lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
+  return is_link && realpath(path.c_str(), resolved) ? resolved : path;
+}
+
+// O_EXCL creates a file of our own or nothing: a link that somebody put there is not followed.
+static int create_beside(const std::string& target, std::string& path) {
+  int descriptor = -1;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    path = fmt::format("{}.tmp-{}-{}", target, getpid(), attempt);
+    descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (descriptor >= 0 || errno != EEXIST) break;
+  }
+  return descriptor;
+}
+
 std::optional<Error> write_file(const std::string& path, std::string_view bytes) {
   auto failure = [&] { return Error{fmt::format("cannot write `{}`: {}", path, std::strerror(errno)), "file.write"}; };
-  if (path == "-") return write_all(STDOUT_FILENO, bytes) ? std::nullopt : std::optional(failure());
-  struct stat info;
-  if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {  // a device or a pipe has no name to take over
-    int descriptor = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-    bool written = descriptor >= 0 && write_all(descriptor, bytes);
+  if (int descriptor = open_in_place(path); descriptor >= 0) {
+    bool written = write_all(descriptor, bytes);
     std::optional<Error> error = written ? std::nullopt : std::optional(failure());
-    if (descriptor >= 0) close(descriptor);
+    close(descriptor);
     return error;
   }
-  std::string temporary = fmt::format("{}.tmp{}", path, getpid());
-  int descriptor = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (std::optional<Error> refusal = refuse_to_replace(path)) return refusal;
+  std::string target = target_of(path), temporary;
+  int descriptor = create_beside(target, temporary);
   if (descriptor < 0) return failure();
   bool written = write_all(descriptor, bytes);
+  remember(descriptor, "writes too");
   written = close(descriptor) == 0 && written;
-  if (written && rename(temporary.c_str(), path.c_str()) == 0) return std::nullopt;
+  if (written && rename(temporary.c_str(), target.c_str()) == 0) return std::nullopt;
   Error error = failure();
   unlink(temporary.c_str());
   return error;

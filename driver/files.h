@@ -12,8 +12,13 @@ namespace tarn {
 // The bytes of a file, or of standard input for "-".
 Result<std::string> read_file(const std::string& path);
 
-// Writes a file whole or not at all: into a temporary beside it, then renamed.  "-" is standard output.
-// Returns the reason where it failed.
+// Why an output of this command must not take the place of `path`: something is there that is no plain file, or a file
+// that the command has read or written.  Files are told by device and inode, so links of either sort do not hide them.
+std::optional<Error> refuse_to_replace(const std::string& path);
+
+// Writes a file whole or not at all: into a new file beside it, then renamed.  "-" is standard output; a device or pipe,
+// or the file that standard output goes to, is written where it is.  Returns the reason where it failed, or where
+// refuse_to_replace has one.
 std::optional<Error> write_file(const std::string& path, std::string_view bytes);
 
 // "dir/mnist.tarn" -> "mnist".

@@ -1,10 +1,17 @@
 // The `tarn` command: reads the command line and hands over to one of the commands.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <iostream>
+#include <new>
+#include <system_error>
 
 #include "codegen/target/target.h"
 #include "driver/options.h"
@@ -167,14 +174,36 @@ int run(int argc, char** argv) {
 
 }  // namespace tarn
 
-// Nothing of ours throws; what a library still may (no memory, say) ends like any other fault of the compiler.
+// A file that is opened later must not get the number of a closed standard stream, or messages would land in it.
+static void open_standard_streams() {
+  for (int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) < 0) return;
+  }
+}
+
+// No allocation here.
+[[noreturn]] static void out_of_memory() {
+  std::string_view text = "tarn: error: out of memory: nothing was written; a smaller model, or -O1, needs less\n";
+  if (write(STDERR_FILENO, text.data(), text.size()) < 0) _exit(tarn::kExitInternal);
+  _exit(tarn::kExitDiagnostics);
+}
+
+// Nothing of ours throws; what a library still may ends like any other fault of the compiler.
 int main(int argc, char** argv) {
+  open_standard_streams();
+  std::set_new_handler(out_of_memory);
+  int code = tarn::kExitInternal;
   try {
-    return tarn::run(argc, argv);
+    code = tarn::run(argc, argv);
+    std::cout.flush();
+  } catch (const std::system_error&) {
+    // Printing throws where it fails; the stream remembers it.
+    if (!std::ferror(stdout)) std::fputs("tarn: internal error: printing failed\n", stderr);
   } catch (const std::exception& error) {
-    std::fputs("tarn: internal error: ", stderr);
-    std::fputs(error.what(), stderr);
-    std::fputs("\n", stderr);
+    std::fprintf(stderr, "tarn: internal error: %s\n", error.what());
     return tarn::kExitInternal;
   }
+  if (std::fflush(stdout) == 0 && !std::ferror(stdout) && std::cout.good()) return code;
+  std::fprintf(stderr, "tarn: error: cannot write to standard output: %s\n", std::strerror(errno));
+  return tarn::kExitDiagnostics;
 }

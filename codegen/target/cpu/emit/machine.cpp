@@ -3,6 +3,7 @@
 
 #include <llvm/ADT/StringMap.h>
 #include <llvm/MC/TargetRegistry.h>
+#include <llvm/Support/ErrorHandling.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/Target/TargetOptions.h>
@@ -10,6 +11,7 @@
 
 #include <initializer_list>
 #include <mutex>
+#include <new>
 
 #include "ir/base/check.h"
 
@@ -39,9 +41,20 @@ bool host_has_avx512() {
   return host_has_avx2() && host_has({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
 }
 
+// By itself LLVM aborts.  Without memory, the command's own handler has its say first.
+void on_bad_alloc(void*, const char* reason, bool) {
+  if (std::new_handler out_of_memory = std::get_new_handler()) out_of_memory();
+  internal_error(__FILE__, __LINE__, "LLVM", reason);
+}
+void on_fatal_error(void*, const char* reason, bool) {
+  internal_error(__FILE__, __LINE__, "LLVM", reason);
+}
+
 void register_backend() {
   static std::once_flag once;
   std::call_once(once, [] {
+    llvm::install_bad_alloc_error_handler(on_bad_alloc);
+    llvm::install_fatal_error_handler(on_fatal_error);
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
