@@ -25,7 +25,25 @@ const CpuTraits kBaseline{"x86-64", "", 16, 16, false, false, false};
 const CpuTraits kAvx2{"x86-64-v3", "", 32, 16, true, true, false};
 const CpuTraits kAvx512{"x86-64-v4", "", 64, 32, true, true, true};
 
+// By itself LLVM aborts.  Without memory, the command's own handler has its say first.
+void on_bad_alloc(void*, const char* reason, bool) {
+  if (std::new_handler out_of_memory = std::get_new_handler()) out_of_memory();
+  internal_error(__FILE__, __LINE__, "LLVM", reason);
+}
+void on_fatal_error(void*, const char* reason, bool) {
+  internal_error(__FILE__, __LINE__, "LLVM", reason);
+}
+
+void install_error_handlers() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    llvm::install_bad_alloc_error_handler(on_bad_alloc);
+    llvm::install_fatal_error_handler(on_fatal_error);
+  });
+}
+
 bool host_has(std::initializer_list<const char*> names) {
+  install_error_handlers();
   static const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
   for (const char* name : names) {
     auto found = features.find(name);
@@ -41,20 +59,10 @@ bool host_has_avx512() {
   return host_has_avx2() && host_has({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"});
 }
 
-// By itself LLVM aborts.  Without memory, the command's own handler has its say first.
-void on_bad_alloc(void*, const char* reason, bool) {
-  if (std::new_handler out_of_memory = std::get_new_handler()) out_of_memory();
-  internal_error(__FILE__, __LINE__, "LLVM", reason);
-}
-void on_fatal_error(void*, const char* reason, bool) {
-  internal_error(__FILE__, __LINE__, "LLVM", reason);
-}
-
 void register_backend() {
   static std::once_flag once;
+  install_error_handlers();
   std::call_once(once, [] {
-    llvm::install_bad_alloc_error_handler(on_bad_alloc);
-    llvm::install_fatal_error_handler(on_fatal_error);
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
