@@ -28,14 +28,14 @@ static void each_number(State& state, const Model& model, const Visit& visit) {
   if (!state.has_best) return;
   visit("tarn.best_value", state.best_value);
   visit("tarn.best_epoch", state.best_epoch, int64_t{1});
-  visit("tarn.since_best", state.epochs_since_best, int64_t{0});
 }
 
 static const char* const kBatch = "tarn.batch";
 static const char* const kData = "tarn.data";
-static const char* const kSteps = "tarn.steps";        // where the run's length is in steps
-static const char* const kBest = "tarn.best_value";    // where the run has a best
-static const char* const kFinished = "tarn.finished";  // where it has ended
+static const char* const kSteps = "tarn.steps";           // where the run's length is in steps
+static const char* const kBest = "tarn.best_value";       // where the run has a best
+static const char* const kSinceBest = "tarn.since_best";  // and where it had a chance of one
+static const char* const kFinished = "tarn.finished";     // where it has ended
 
 static std::string hyper_key(const tarn_tensor* hyper) {
   return std::string("hyper.") + hyper->name;
@@ -87,6 +87,7 @@ class Content {
   void add_state(const RunState& state) {
     each_number(state, model_, [&](const std::string& key, auto number, auto...) { add(key, number); });
     if (state.steps > 0) add(kSteps, state.steps);
+    if (state.has_best || state.epochs_since_best > 0) add(kSinceBest, state.epochs_since_best);
     add(kBatch, model_.batch());
     add(kData, format("%016" PRIx64, state.data_hash));
     if (state.finished) add(kFinished, int64_t{1});
@@ -281,6 +282,7 @@ static std::string read_state(const CheckpointFile& file, Model& model, RunState
   state.has_best = !file.metadata(kBest).empty();
   each_number(state, model, reader);
   state.steps = file.metadata(kSteps).empty() ? 0 : reader.integer(kSteps, 0);
+  state.epochs_since_best = file.metadata(kSinceBest).empty() ? 0 : reader.integer(kSinceBest, 0);
   std::string data = file.metadata(kData);
   if (data.size() != 16 || sscanf(data.c_str(), "%16" SCNx64, &state.data_hash) != 1) reader.wrong(kData);
   state.finished = !file.metadata(kFinished).empty();

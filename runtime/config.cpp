@@ -91,6 +91,21 @@ static InputConfig read_input(const Json& json, std::string& error) {
   return input;
 }
 
+// Where inputs name files of a split, it is there, whether the data block says so too or not.
+static void take_split_files(SplitConfig& split, const DataConfig& data, std::string InputConfig::* source,
+                             const char* name, std::string& error) {
+  for (const InputConfig& input : data.inputs) {
+    const std::string& file = input.*source;
+    if (file.empty()) continue;
+    if (split.fraction > 0 && error.empty())
+      error = format(
+          "data `%s`: `%s` is a fraction of the training rows, %g, and also the file `%s` of input `%s`: say "
+          "one of the two",
+          data.name.c_str(), name, split.fraction, file.c_str(), input.tensor.c_str());
+    if (split.pattern.empty()) split.pattern = file;
+  }
+}
+
 static DataConfig read_data(const Json& json, std::string& error) {
   Object object(json, "data", error);
   DataConfig data;
@@ -130,6 +145,8 @@ static DataConfig read_data(const Json& json, std::string& error) {
     else
       for (const Json& input : *inputs) data.inputs.push_back(read_input(input, error));
   }
+  take_split_files(data.test, data, &InputConfig::test_source, "test", error);
+  take_split_files(data.valid, data, &InputConfig::valid_source, "valid", error);
   return data;
 }
 

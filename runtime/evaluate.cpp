@@ -1,5 +1,6 @@
 // Saved weights + data -> loss and metrics: the loop of validation and test, and the `eval` command.
 #include <algorithm>
+#include <cmath>
 
 #include "checkpoint.h"
 #include "diverged.h"
@@ -24,7 +25,8 @@ Result<Outcome> evaluate(Session& session, const Split& split, Totals& totals) {
     fill_batch(model, *split.table, split.rows.data(), first, count);
     tarn_result result = model.run(entry, session.profile.begin(entry, "eval_step"));
     session.profile.end();
-    if (result == TARN_DIVERGED)
+    // The code of `eval_step` need not look; one row that holds NaN must not hide in a mean.
+    if (result == TARN_DIVERGED || (result == TARN_OK && !std::isfinite(model.loss())))
       return Error{"the loss is not finite in evaluation: " +
                        explain_divergence(model, entry, {split.rows.data(), first, count}),
                    kDiverged};

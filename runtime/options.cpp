@@ -74,7 +74,7 @@ static const Flag kFlags[] = {
     {"data", "DIR", kTrain | kEval, "where the data files are (default: here)", set_text<&Options::data>},
     {"epochs", "N", kTrain, "passes over the training data", set_integer<&Options::epochs, 0, INT32_MAX>},
     {"steps", "N", kTrain, "length of the run, in place of epochs", set_integer<&Options::steps, 1, INT32_MAX>},
-    {"seed", "N", kTrain, "key of every random number", set_integer<&Options::seed, INT64_MIN, INT64_MAX>},
+    {"seed", "N", kTrain, "key of every random number", set_integer<&Options::seed, 0, INT64_MAX>},
     {"save", "FILE", kTrain, "where to save, after each epoch and at the end", set_text<&Options::save>},
     {"resume", "FILE", kTrain, "go on with an interrupted run, bit for bit", set_text<&Options::resume>},
     {"load", "FILE", kTrain | kEval | kPredict, "weights to start from, evaluate or run", set_text<&Options::load>},
@@ -146,6 +146,10 @@ static Status take_flag(const tarn_program& program, const Command& command, Opt
   if (!is_switch && !has_value) {
     if (at + 1 == words.size()) return usage("`--" + name + "` needs a value");
     value = words[++at];
+    // A forgotten value must not swallow the flag behind it.
+    if (value.rfind("--", 0) == 0)
+      return usage("`--" + name + "` needs a value, found the flag `" + value + "` (`--" + name + "=" + value +
+                   "`, if that is the value)");
   }
   ++at;
   return flag != nullptr ? flag->set(options, "--" + name, value) : set_hyper(options, hyper, value);
@@ -180,6 +184,8 @@ Result<Options> parse_options(const tarn_program& program, int argc, const char*
       return usage("unexpected `" + word + "`");
     }
   }
+  if (options.epochs && options.steps)
+    return usage("`--epochs` and `--steps` exclude each other: both say how long the run is");
   return options;
 }
 

@@ -1,4 +1,5 @@
 // Saved weights + .npy rows -> .npy outputs: the `predict` command.
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -30,6 +31,14 @@ static Result<std::pair<const tarn_tensor*, std::string>> find_target(const std:
                kUsage};
 }
 
+// What `predict` reads comes first: a bare FILE is for that.
+static std::vector<const tarn_tensor*> inputs_of_predict(const Model& model) {
+  std::vector<const tarn_tensor*> inputs = model.inputs();
+  std::stable_partition(inputs.begin(), inputs.end(),
+                        [&](const tarn_tensor* input) { return model.is_read_by_predict(*input); });
+  return inputs;
+}
+
 // How many classes the input's numbers stand for where the data say so; 0: plain numbers.
 static int64_t classes_of(const Session& session, const tarn_tensor& input) {
   if (!session.config.data) return 0;
@@ -41,7 +50,7 @@ static int64_t classes_of(const Session& session, const tarn_tensor& input) {
 static Status load_inputs(Session& session, Table& table) {
   Model& model = session.model;
   for (const std::string& word : session.options.input) {
-    auto target = find_target(model.inputs(), word, "input");
+    auto target = find_target(inputs_of_predict(model), word, "input");
     if (!target) return target.error();
     auto& [tensor, path] = *target;
     Result<Array> array = read_npy(path);
@@ -103,7 +112,7 @@ static Status open_outputs(Session& session, int64_t rows, std::vector<OutputFil
   RunFiles run_files;
   run_files.reads(weights_path(session), "--load");
   for (const std::string& word : session.options.input) {
-    auto target = find_target(session.model.inputs(), word, "input");
+    auto target = find_target(inputs_of_predict(session.model), word, "input");
     if (target) run_files.reads(target->second, "--input");
   }
   for (const std::string& word : session.options.output) {

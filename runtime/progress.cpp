@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -73,8 +74,9 @@ void Progress::step(const Model& model, const Moment& moment) {
   if (!totals.metrics.empty()) {
     const char* name = model.metrics()[0]->name;
     bool percent = strstr(name, "accuracy") != nullptr;
-    snprintf(metric, sizeof metric, percent ? "  %.24s %.2f %%" : "  %.24s %.4g", name,
-             totals.mean_metric(0) * (percent ? 100 : 1));
+    double mean = totals.mean_metric(0);
+    if (std::isnan(mean)) mean = std::fabs(mean);  // its sign says nothing
+    snprintf(metric, sizeof metric, percent ? "  %.24s %.2f %%" : "  %.24s %.4g", name, mean * (percent ? 100 : 1));
   }
   double rate = static_cast<double>(model.batch()) / per_step, left = per_step * static_cast<double>(moment.steps_left);
   auto seconds = static_cast<long>(std::min(left + 0.5, 1e9));

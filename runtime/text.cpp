@@ -112,6 +112,7 @@ std::string short_number(double value) {
 }
 
 std::string metric_text(std::string_view name, double value) {
+  if (std::isnan(value)) return "nan";  // its sign says nothing
   if (name.find("accuracy") != std::string_view::npos) return format("%.2f %%", 100 * value);
   return format("%.4g", value);
 }

@@ -17,7 +17,7 @@ int64_t Trainer::batches() const {
 }
 
 bool Trainer::patience_is_over() const {
-  if (!config_->early_stop || !state_.has_best) return false;
+  if (!config_->early_stop) return false;
   return state_.epochs_since_best >= std::max<int64_t>(config_->early_stop->patience, 1);
 }
 
@@ -182,6 +182,7 @@ Result<Outcome> Trainer::finish_round() {
   if (Status status = report_round(valid_seen, test_seen, round_was_best_); !status) return status.error();
   bool ends_epoch = state_.cursor == batches();
   if (ends_epoch) end_epoch();
+  last_round_ = state_.partial;
   state_.partial.clear();
   if (Status status = save_if_due(SaveAt::Round); !status) return status.error();
   if (!ends_epoch) return Outcome::Complete;
@@ -200,13 +201,35 @@ Result<int> Trainer::stop() {
   return kStopped;
 }
 
+// What the finished weights are worth, for somebody who sees nothing else: on the test split; without one on the
+// validation rows; without those what training came to last.
+Result<Outcome> Trainer::report_result() {
+  bool has_test = data_.test.size() > 0;
+  const Split& split = has_test ? data_.test : data_.valid;
+  if (split.size() == 0) {
+    if (last_round_.rows > 0) session_.progress.result("train: " + totals_text(model_, last_round_));
+    return Outcome::Complete;
+  }
+  Totals totals(model_.metrics().size());
+  Result<Outcome> outcome = evaluate(session_, split, totals);
+  if (!outcome || *outcome == Outcome::Stopped) return outcome;
+  session_.progress.result((has_test ? "test: " : "valid: ") + totals_text(model_, totals));
+  if (!has_test) return outcome;
+  Event event("test");
+  event.add("rows", totals.rows).add("step", model_.scalar(TARN_STEP));
+  add_totals(event, model_, "", totals);
+  if (Status status = log_.write(event); !status) return status.error();
+  return outcome;
+}
+
 // The best weights take the plain names, the run is saved for good, and the test split is run.
 Result<int> Trainer::finish_run() {
   if (Status status = check_finite(); !status) return status.error();
-  if (state_.has_best && config_->early_stop) {
+  if (config_->early_stop) {
     if (patience_is_over() && !is_over())
-      session_.progress.line(format("no better %s for %lld %s: stopping early", config_->early_stop->metric.c_str(),
-                                    static_cast<Big>(state_.epochs_since_best),
+      session_.progress.line(format("%s %s for %lld %s: stopping early",
+                                    state_.has_best ? "no better" : "no finite value of",
+                                    config_->early_stop->metric.c_str(), static_cast<Big>(state_.epochs_since_best),
                                     config_->evaluate.by_step ? "evaluations" : "epochs"));
     if (!best_.empty()) {
       best_.swap(model_);
@@ -220,17 +243,9 @@ Result<int> Trainer::finish_run() {
   session_.progress.line(format("saved %s after %lld steps, %.1f s, %s rows/s", save_path_.c_str(),
                                 static_cast<Big>(model_.scalar(TARN_STEP)), seconds,
                                 short_number(static_cast<double>(steps_run_ * model_.batch()) / seconds).c_str()));
-  if (data_.test.size() > 0) {
-    Totals totals(model_.metrics().size());
-    Result<Outcome> outcome = evaluate(session_, data_.test, totals);
-    if (!outcome) return outcome.error();
-    if (*outcome == Outcome::Stopped) return kStopped;
-    session_.progress.result("test: " + totals_text(model_, totals));
-    Event event("test");
-    event.add("rows", totals.rows).add("step", model_.scalar(TARN_STEP));
-    add_totals(event, model_, "", totals);
-    if (Status status = log_.write(event); !status) return status.error();
-  }
+  Result<Outcome> outcome = report_result();
+  if (!outcome) return outcome.error();
+  if (*outcome == Outcome::Stopped) return kStopped;
   if (session_.profile.on()) {
     session_.progress.line(session_.profile.table());
     if (Status status = session_.profile.write(); !status) return status.error();

@@ -43,6 +43,7 @@ class Trainer {
   Result<Outcome> finish_round();
   void judge_round(const Totals* valid, const Totals* test);
   Status report_round(const Totals* valid, const Totals* test, bool is_best);
+  Result<Outcome> report_result();
   Result<int> finish_run();
   Result<int> stop();
   bool patience_is_over() const;
@@ -61,6 +62,7 @@ class Trainer {
   const TrainConfig* config_ = nullptr;
   DataSets data_;
   RunState state_;
+  Totals last_round_;  // what training came to in the round before
   WeightCopy best_;
   EventLog log_;
   std::string save_path_;

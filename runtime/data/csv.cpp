@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "../model.h"
 #include "../text.h"
@@ -256,30 +257,22 @@ Status CsvReader::start(CsvRows& rows, const std::vector<const tarn_tensor*>& te
 Status CsvReader::decide(InputReader& input, Categories& categories) const {
   int64_t classes = input.config->classes, value = 0;
   bool all_whole = true, all_codes = true;
+  std::set<int64_t> codes;
   const std::pair<const std::string, Category>* outside = nullptr;
   for (const auto& entry : input.seen) {
     bool is_whole = whole(entry.first, &value);
     all_whole = all_whole && is_whole;
     bool is_code = is_whole && value >= 0 && value < classes;
     all_codes = all_codes && is_code;
+    if (is_code) codes.insert(value);
     if (!is_code && (outside == nullptr || entry.second.line < outside->second.line)) outside = &entry;
     categories.names.push_back(entry.first);
   }
   categories.decided = true;
   categories.are_codes = all_codes;
+  categories.seen = static_cast<int64_t>(all_codes ? codes.size() : categories.names.size());
   auto kinds = static_cast<int64_t>(categories.names.size());
   if (all_codes) return Done{};
-  if (all_whole && kinds != classes)
-    return wrong(outside->second.line,
-                 format("%s: label %s is not one of the %lld classes 0..%lld", column_name(input.columns[0]).c_str(),
-                        outside->first.c_str(), static_cast<long long>(classes), static_cast<long long>(classes - 1)));
-  if (kinds > classes) {
-    std::string message = format("%s: %s has %lld different classes, more than the %lld of input `%s`:", path_.c_str(),
-                                 column_name(input.columns[0]).c_str(), static_cast<long long>(kinds),
-                                 static_cast<long long>(classes), input.config->tensor.c_str());
-    for (int64_t i = 0; i < kinds && i < 12; ++i) message += (i ? ", " : " ") + categories.names[i].substr(0, 40);
-    return Error{message + (kinds > 12 ? ", ..." : "")};
-  }
   if (all_whole)
     std::sort(categories.names.begin(), categories.names.end(), [](const std::string& a, const std::string& b) {
       int64_t left = 0, right = 0;
@@ -287,7 +280,23 @@ Status CsvReader::decide(InputReader& input, Categories& categories) const {
       whole(b, &right);
       return left < right;
     });
-  return Done{};
+  if (kinds == classes || (kinds < classes && !all_whole)) return Done{};
+  // With up to twice as many whole numbers as classes, the type is likely wrong; with fewer or far more, a label is.
+  if (all_whole && (kinds < classes || kinds > 2 * classes))
+    return wrong(outside->second.line,
+                 format("%s: label %s is not one of the %lld classes 0..%lld", column_name(input.columns[0]).c_str(),
+                        outside->first.c_str(), static_cast<long long>(classes), static_cast<long long>(classes - 1)));
+  std::string message = format("%s: %s has %lld different classes, more than the %lld of input `%s`:", path_.c_str(),
+                               column_name(input.columns[0]).c_str(), static_cast<long long>(kinds),
+                               static_cast<long long>(classes), input.config->tensor.c_str());
+  for (int64_t i = 0; i < kinds && i < 12; ++i) message += (i ? ", " : " ") + categories.names[i].substr(0, 40);
+  if (kinds > 12) message += ", ...";
+  message += format("; with `class[%lld]` they are numbered 0..%lld", static_cast<long long>(kinds),
+                    static_cast<long long>(kinds - 1));
+  if (all_whole)
+    message += format("; the first that is no class number is %s in line %lld", outside->first.c_str(),
+                      static_cast<long long>(outside->second.line));
+  return Error{message};
 }
 
 Result<Bytes> CsvReader::finish(InputReader& input, Categories& categories) const {

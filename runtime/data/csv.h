@@ -18,6 +18,7 @@ namespace tarn::runtime {
 struct Categories {
   bool decided = false;
   bool are_codes = false;          // whole numbers that stand for themselves
+  int64_t seen = 0;                // how many different classes
   std::vector<std::string> names;  // else: code -> text
 };
 

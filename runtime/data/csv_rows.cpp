@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "../text.h"
 
@@ -30,7 +31,7 @@ Status CsvRows::find_separator() {
   const char kCandidates[] = {',', ';', '\t'};
   int counts[3] = {};
   bool quoted = false;
-  for (size_t i = begin; i < size_ && (quoted || block_[i] != '\n'); ++i) {
+  for (size_t i = begin; i < size_ && (quoted || (block_[i] != '\n' && block_[i] != '\r')); ++i) {
     if (block_[i] == '"') quoted = !quoted;
     for (int k = 0; k < 3; ++k) counts[k] += !quoted && block_[i] == kCandidates[k];
   }
@@ -61,7 +62,7 @@ std::string_view CsvRows::cell(size_t column) const {
   return trim(std::string_view(text_).substr(begin, ends_[column] - begin));
 }
 
-// One character; true where it ended a row that is not blank.
+// One character; true where it ended a row that is not blank.  A line ends with LF, CR LF, or (old Mac files) CR.
 Result<bool> CsvRows::take(char c) {
   if (c == 0) return wrong("holds a NUL byte: not a text file");
   if (state_ == State::Quoted) {
@@ -72,6 +73,9 @@ Result<bool> CsvRows::take(char c) {
       text_ += c;
     return false;
   }
+  bool is_second_half = std::exchange(after_return_, c == '\r') && c == '\n';
+  if (is_second_half) return false;
+  if (c == '\r') c = '\n';
   if (state_ == State::QuoteInQuotes && c == '"') {
     text_ += '"';
     state_ = State::Quoted;
@@ -92,7 +96,7 @@ Result<bool> CsvRows::take(char c) {
     return true;
   } else if (c == '"' && state_ == State::CellStart) {
     state_ = State::Quoted;
-  } else if (c != '\r') {
+  } else {
     if (state_ == State::QuoteInQuotes && c != ' ') return wrong("text after a closing quote");
     text_ += c;
     // Spaces may stand before an opening quote.

@@ -37,6 +37,7 @@ class CsvRows {
   int64_t line_ = 1, row_line_ = 1;
   std::string text_;          // the row's cells, one after the other
   std::vector<size_t> ends_;  // of each cell in text_
+  bool after_return_ = false;
   enum class State { CellStart, Plain, Quoted, QuoteInQuotes } state_ = State::CellStart;
 };
 

@@ -298,6 +298,10 @@ void Loader::note_classes(DataSets& sets) const {
       for (unsigned char character : alphabet_.characters) names.push_back(character_name(character));
       sets.class_names.push_back({tensors_[input], std::move(names)});
     }
+    const InputConfig& config = config_.inputs[input];
+    if (categories.decided && categories.seen < config.classes)
+      sets.notes.push_back(format("%s: only %lld of its %lld classes occur in the training file", config.tensor.c_str(),
+                                  static_cast<long long>(categories.seen), static_cast<long long>(config.classes)));
     if (!categories.decided || categories.are_codes) continue;
     sets.class_names.push_back({tensors_[input], categories.names});
     std::string note = config_.inputs[input].tensor + ":";

@@ -27,11 +27,12 @@ void swap_elements(Bytes& bytes, FileType type) {
     std::reverse(bytes.data() + at, bytes.data() + at + width);
 }
 
-// One element: a double, or an integer where is_int (u64 above 2^63 comes as a double).
+// One element: a double, or an integer where is_int.  A u64 of 2^63 and more is not: it is `large`, and `real` is near it.
 struct Number {
   double real;
   int64_t whole;
   bool is_int;
+  uint64_t large = 0;
 };
 
 template <typename T>
@@ -77,7 +78,8 @@ static Number load_number(const unsigned char* p, FileType type) {
       return whole_number(load<int64_t>(p));
     case FileType::U64: {
       uint64_t value = load<uint64_t>(p);
-      return value > INT64_MAX ? real_number(static_cast<double>(value)) : whole_number(static_cast<int64_t>(value));
+      if (value <= INT64_MAX) return whole_number(static_cast<int64_t>(value));
+      return {static_cast<double>(value), 0, false, value};
     }
     case FileType::F16:
       return real_number(half(load<uint16_t>(p)));
@@ -108,6 +110,8 @@ static bool store_integer(unsigned char* p, Number number, int64_t least, int64_
 template <typename T>
 static bool store_real(unsigned char* p, Number number) {
   T value = static_cast<T>(number.real);
+  constexpr T kEnd = static_cast<T>(18446744073709551616.0);  // 2^64, where the conversion back ends
+  if (number.large != 0 && (value >= kEnd || static_cast<uint64_t>(value) != number.large)) return false;
   if (number.is_int && (std::fabs(number.real) > 9.2e18 || static_cast<int64_t>(value) != number.whole)) return false;
   if (std::isinf(value) && !std::isinf(number.real)) return false;
   memcpy(p, &value, sizeof value);

@@ -39,6 +39,20 @@ TEST_CASE("every field is read") {
   CHECK(config->train->checkpoint->keep == 2);
 }
 
+TEST_CASE("files of a split say that there is one") {
+  auto parse = [](const std::string& valid) {
+    return parse_config((R"({"data": {"format": "npy", )" + valid +
+                         R"("inputs": [{"tensor": "x", "source": "x.npy", "valid_source": "xv.npy"}]}})")
+                            .c_str());
+  };
+  CHECK(parse("")->data->valid.exists());
+  CHECK_FALSE(parse("")->data->test.exists());
+  CHECK(parse(R"("valid": "v-*", )")->data->valid.pattern == "v-*");
+  CHECK(
+      parse(R"("valid": 0.2, )").error().message.find("and also the file `xv.npy` of input `x`: say one of the two") !=
+      std::string::npos);
+}
+
 TEST_CASE("a wrong field is named") {
   auto error = [](const char* text) {
     Result<RunConfig> config = parse_config(text);

@@ -46,9 +46,9 @@ TEST_CASE_FIXTURE(Csv, "plain numbers and whole-number classes") {
 }
 
 TEST_CASE_FIXTURE(Csv, "text classes are numbered in lexicographic order") {
-  CHECK(read("1,2,dog\n3,4,cat\n5,6,\"dog\"\n") == "");
-  CHECK(labels == std::vector<int32_t>{1, 0, 1});
-  CHECK(categories[1].names == std::vector<std::string>{"cat", "dog"});
+  CHECK(read("1,2,dog\n3,4,cat\n5,6,\"dog\"\n7,8,ant\n") == "");
+  CHECK(labels == std::vector<int32_t>{2, 1, 2, 0});
+  CHECK(categories[1].names == std::vector<std::string>{"ant", "cat", "dog"});
 }
 
 TEST_CASE_FIXTURE(Csv, "a later file follows the first one's numbering") {
@@ -66,9 +66,28 @@ TEST_CASE_FIXTURE(Csv, "whole numbers that are no codes: exactly as many as clas
   CHECK(contains(other.read("1,2,0\n3,4,7\n"), "f.csv:2: column 2: label 7 is not one of the 3 classes 0..2"));
 }
 
-TEST_CASE_FIXTURE(Csv, "too many classes are named") {
+TEST_CASE_FIXTURE(Csv, "more classes than the type has are named, with the type that fits") {
   CHECK(contains(read("1,2,a\n3,4,b\n5,6,c\n7,8,d\n"),
-                 "has 4 different classes, more than the 3 of input `y`: a, b, c, d"));
+                 "has 4 different classes, more than the 3 of input `y`: a, b, c, d; with `class[4]` they are numbered "
+                 "0..3"));
+  Csv two;
+  two.config.inputs[1].classes = 2;
+  CHECK(contains(two.read("1,2,1\n3,4,2\n5,6,3\n"),
+                 "has 3 different classes, more than the 2 of input `y`: 1, 2, 3; with `class[3]` they are numbered "
+                 "0..2; the first that is no class number is 2 in line 2"));
+}
+
+TEST_CASE_FIXTURE(Csv, "lines end with LF, CR LF or CR, also at the edge of a block") {
+  for (std::string end : {"\n", "\r\n", "\r"}) {
+    CAPTURE(end.size());
+    std::string text = "a,b,kind" + end;
+    // More than a block of 64 KiB, so that its edge falls between CR and LF somewhere.
+    for (int row = 0; row < 30000; ++row) text += std::to_string(row % 7) + ",2," + std::to_string(row % 3) + end;
+    CHECK(read(text + "1,\"2\",\"0\"" + end + end) == "");
+    CHECK(rows == 30001);
+    CHECK(values[2 * 29999] == 29999 % 7);
+    CHECK(contains(read("1,2,0" + end + end + "1,x,0" + end), "f.csv:3: column 1: `x` is not a number"));
+  }
 }
 
 TEST_CASE_FIXTURE(Csv, "headers are noticed, with any separator, byte-order mark, line end and quotes") {

@@ -1,5 +1,6 @@
 // Data sets as a program loads them: files found, splits, batches.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <set>
@@ -137,6 +138,37 @@ TEST_CASE("npy data, one file per input") {
   config.test.pattern = "x";
   CHECK(contains(load_data(config, model, scratch.directory(), Want::All).error().message,
                  "names no test file for input `x`"));
+}
+
+TEST_CASE("classes that do not occur are told") {
+  Scratch scratch;
+  Model model = make_model(fake_csv_program);
+  DataConfig config = *parse_config(fake_csv_program.config)->data;
+  for (const char* names : {"ab", "02"}) {
+    std::string text;
+    for (int row = 0; row < 20; ++row) text += std::string("1,2,3,4,") + names[row % 2] + "\n";
+    scratch.write("iris.csv", text);
+    Result<DataSets> sets = load_data(config, model, scratch.directory(), Want::All);
+    REQUIRE(sets);
+    CHECK(sets->notes[0] == "y: only 2 of its 3 classes occur in the training file");
+  }
+}
+
+TEST_CASE("a name with directories is looked up there, one from the root as it is") {
+  Scratch scratch, elsewhere;
+  Model model = make_model(fake_csv_program);
+  DataConfig config = *parse_config(fake_csv_program.config)->data;
+  REQUIRE(mkdir(scratch.path("below").c_str(), 0777) == 0);
+  scratch.write("below/iris.csv", csv_data(30));
+  elsewhere.write("iris.csv", csv_data(60));
+  config.train = "below/iris.csv";
+  CHECK(load_data(config, model, scratch.directory(), Want::All)->tables[0]->rows == 30);
+  config.train = elsewhere.path("i*.csv");
+  CHECK(load_data(config, model, scratch.directory(), Want::All)->tables[0]->rows == 60);
+  CHECK(data_files(config, scratch.directory()) == std::vector<std::string>{elsewhere.path("iris.csv")});
+  config.train = elsewhere.path("none.csv");
+  CHECK(contains(load_data(config, model, scratch.directory(), Want::All).error().message,
+                 elsewhere.directory() + "/: no file fits `none.csv` (there are: iris.csv)"));
 }
 
 // x and y of fake_csv from a file with holes: columns 0..3 and a class.

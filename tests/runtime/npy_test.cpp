@@ -109,6 +109,14 @@ TEST_CASE("elements convert where nothing is lost") {
   CHECK(contains(convert<int64_t, float>({16777217}, FileType::I64, TARN_F32, {}), "does not fit into f32"));
   CHECK(contains(convert<double, float>({1e300}, FileType::F64, TARN_F32, {}), "does not fit into f32"));
   CHECK(contains(convert<uint64_t, int64_t>({~0ull}, FileType::U64, TARN_I64, {}), "does not fit into i64"));
+  // 2^64 - 1 is no f32 or f64; 2^64 - 2^40 and 2^63 are.
+  for (uint64_t value : {~0ull, (1ull << 63) + 1}) {
+    CHECK(contains(convert<uint64_t, float>({value}, FileType::U64, TARN_F32, {}), "does not fit into f32"));
+    CHECK(contains(convert<uint64_t, double>({value}, FileType::U64, TARN_F64, {}), "does not fit into f64"));
+  }
+  uint64_t top = ~0ull << 40, middle = 1ull << 63;
+  CHECK(convert<uint64_t, float>({top, middle}, FileType::U64, TARN_F32, {0x1.fffffep63f, 0x1p63f}) == "");
+  CHECK(convert<uint64_t, double>({top, middle}, FileType::U64, TARN_F64, {0x1.fffffep63, 0x1p63}) == "");
   CHECK(contains(convert<uint8_t, int32_t>({3, 12}, FileType::U8, TARN_I32, {}, 10),
                  "f: row 1: label 12 is not one of the 10 classes 0..9"));
 }

@@ -45,6 +45,11 @@ TEST_CASE("usage errors say what is wrong and what may be meant") {
   CHECK(usage_error({"info", "--lr", "3"}).find("`info` has no flag `--lr`") == 0);
   CHECK(usage_error({"train", "--epochs", "x"}).find("`--epochs x`: expected a whole number") == 0);
   CHECK(usage_error({"train", "--epochs", "-1"}).find("at least 0") != std::string::npos);
+  CHECK(usage_error({"train", "--seed", "-1"}).find("at least 0") != std::string::npos);
+  CHECK(usage_error({"train", "--data", "--quiet"}) ==
+        "`--data` needs a value, found the flag `--quiet` (`--data=--quiet`, if that is the value)");
+  CHECK(parse({"train", "--data=--quiet"})->data == "--quiet");
+  CHECK(usage_error({"train", "--steps", "5", "--epochs", "2"}).find("exclude each other") != std::string::npos);
   CHECK(usage_error({"train", "--threads", "0"}).find("at least 1") != std::string::npos);
   CHECK(usage_error({"train", "--lr", "nan"}).find("expected a number") != std::string::npos);
   CHECK(usage_error({"train", "--lr"}).find("needs a value") != std::string::npos);
