@@ -12,8 +12,7 @@ constexpr int64_t kCheckedRows = 4;
 
 static std::optional<Module> with_few_rows(Compilation& compilation, const CheckOptions& options,
                                            const Module& module) {
-  const Record* train = module.find_record("train");
-  if (!train || options.compile.batch || attr_int(train->attrs, "batch") <= kCheckedRows) return std::nullopt;
+  if (options.compile.batch || batch_of(module).value_or(0) <= kCheckedRows) return std::nullopt;
   return compilation.load_at_batch(kCheckedRows);
 }
 

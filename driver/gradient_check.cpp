@@ -13,6 +13,7 @@
 
 #include "driver/loss_function.h"
 #include "ir/builder.h"
+#include "ir/entry.h"
 #include "ir/interpret.h"
 #include "ir/op_def.h"
 #include "passes/pipeline.h"
@@ -58,7 +59,7 @@ std::vector<const Op*> optimizers_gradients(const Func& step) {
 }
 
 Result<GradientFunction> gradient_function(const Module& source, const Op* gradient) {
-  const Func* step = source.find("train_step");
+  const Func* step = find_entry(source, EntryPoint::TrainStep);
   GradientFunction made;
   made.module.name = source.name;
   Func& func = made.module.funcs.emplace_back();
@@ -146,7 +147,7 @@ Tensor made_up(const Module& source, const Func& step, const Argument& arg, uint
 Result<std::vector<Tensor>> make_arguments(const Module& source, const Func& step, uint64_t seed,
                                            std::mt19937_64& random) {
   std::map<std::string, Tensor> initial;
-  if (const Func* init = source.find("init")) {
+  if (const Func* init = find_entry(source, EntryPoint::Init)) {
     std::vector<Tensor> args;
     for (const Argument& arg : init->args) args.push_back(made_up(source, *init, arg, seed, random));
     Result<std::vector<Tensor>> results = interpret(source, *init, std::move(args));
@@ -200,7 +201,7 @@ static std::optional<Error> check_loss(const Module& module, const Op* gradient,
                                        std::vector<GradientCheck>& checks) {
   Result<GradientFunction> made = gradient_function(module, gradient);
   if (!made) return made.error();
-  const Func& step = *module.find("train_step");
+  const Func& step = *find_entry(module, EntryPoint::TrainStep);
   const Func& gradients = *made->module.find("gradients");
   std::mt19937_64 random(seed);
   Result<std::vector<Tensor>> args = make_arguments(module, step, seed, random);
@@ -252,7 +253,7 @@ static std::optional<Error> check_loss(const Module& module, const Op* gradient,
 }
 
 Result<std::vector<GradientCheck>> check_gradients(const Module& module, uint64_t seed) {
-  const Func* step = module.find("train_step");
+  const Func* step = find_entry(module, EntryPoint::TrainStep);
   if (!step) return Error{"the model has no `train` block, so there is no loss to differentiate", "check.train"};
   std::vector<GradientCheck> checks;
   std::vector<const Op*> gradients = optimizers_gradients(*step);

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "driver/explain.h"
+#include "ir/entry.h"
 #include "ir/op_def.h"
 #include "passes/memory/memory_plan.h"
 
@@ -160,9 +161,10 @@ std::string html_page(const Module& module, const Program& program) {
       "<body><h1>{0}</h1>\n",
       escaped(program.name), kStyle);
   Result<MemoryPlan> plan = read_memory_plan(module);
-  for (std::string_view name : {"train_step", "eval_step", "predict", "init"}) {
+  for (bool is_init : {false, true}) {  // the training step is what one asks about; what sets it up comes last
     for (const ProgramEntry& entry : program.entries) {
-      if (entry.name == name && plan) entry_section(out, module, program, entry, *plan);
+      if ((entry.name == entry_name(EntryPoint::Init)) == is_init && plan)
+        entry_section(out, module, program, entry, *plan);
     }
   }
   tensor_table(out, program);

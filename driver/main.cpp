@@ -15,6 +15,7 @@
 
 #include "codegen/target/target.h"
 #include "driver/options.h"
+#include "ir/entry.h"
 
 namespace tarn {
 
@@ -51,6 +52,12 @@ std::string emit_help() {
     text += fmt::format("\n{}: {} (default: {})", target->name, fmt::join(target->kinds(), ", "), target->default_kind);
   }
   return text;
+}
+
+std::vector<std::string> entry_names() {
+  std::vector<std::string> names;
+  for (EntryPoint entry : all_entry_points()) names.emplace_back(entry_name(entry));
+  return names;
 }
 
 void add_compile_options(CLI::App& app, CompileOptions& options, std::vector<std::string>& warnings) {
@@ -135,8 +142,7 @@ void add_commands(CLI::App& app, CommandLine& line) {
 
   CLI::App* explain = app.add_subcommand("explain", "Say what each kernel does and what the arena holds");
   add_compile_options(*explain, line.explain.compile, line.warnings);
-  explain->add_option("--entry", line.explain.entry, "Only this entry point")
-      ->check(CLI::IsMember({"init", "train_step", "eval_step", "predict"}));
+  explain->add_option("--entry", line.explain.entry, "Only this entry point")->check(CLI::IsMember(entry_names()));
   explain->add_flag("--loops", line.explain.loops, "Print the loops of each kernel");
 
   CLI::App* create = app.add_subcommand("new", "Write a small model file to start from");

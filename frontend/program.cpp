@@ -22,17 +22,17 @@ std::optional<Module> ProgramBuilder::build() {
     return std::nullopt;
   }
   module_.name = model_->name.text;
-  Func& init = add_func("init");  // filled last, when all slots are known
+  Func& init = add_func(EntryPoint::Init);  // filled last, when all slots are known
   discover();
   check_others();
   session_.params_complete = true;
   if (session_.has_errors()) return std::nullopt;
   if (train_) {
-    build_train_step(add_func("train_step"));
+    build_train_step(add_func(EntryPoint::TrainStep));
     if (session_.has_errors()) return std::nullopt;
-    build_eval_step(add_func("eval_step"));
+    build_eval_step(add_func(EntryPoint::EvalStep));
   }
-  build_predict(add_func("predict"));
+  build_predict(add_func(EntryPoint::Predict));
   build_init(init);
   add_records();
   check_defines();
@@ -178,14 +178,15 @@ void ProgramBuilder::build_init(Func& func) {
 }
 
 void ProgramBuilder::add_records() {
-  module_.records.push_back({"model", model_->name.text, {{"source", std::string(session_.source_name())}}});
+  module_.records.push_back(
+      {"model", model_->name.text, {{"batch", batch_}, {"source", std::string(session_.source_name())}}});
   if (!train_ || !spec_.data) return;
   module_.records.push_back({"data", spec_.data->name.text, data_attrs_});
   for (auto& [name, attrs] : inputs_) module_.records.push_back({"input", name, attrs});
   std::vector<std::string> metrics;
   for (size_t i = 1; i < spec_.losses.size(); ++i) metrics.push_back(spec_.losses[i].name);
   for (const ast::Entry* entry : spec_.metrics) metrics.push_back(entry->names[0].text);
-  Attrs train = {{"epochs", spec_.epochs}, {"batch", batch_}, {"shuffle", spec_.shuffle}, {"seed", spec_.seed}};
+  Attrs train = {{"epochs", spec_.epochs}, {"shuffle", spec_.shuffle}, {"seed", spec_.seed}};
   if (!metrics.empty()) train["metrics"] = metrics;
   module_.records.push_back({"train", train_->name.text, std::move(train)});
   if (spec_.steps > 0) module_.records.back().attrs["steps"] = spec_.steps;

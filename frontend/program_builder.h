@@ -8,6 +8,7 @@
 
 #include "frontend/optimizer.h"
 #include "frontend/train.h"
+#include "ir/entry.h"
 
 namespace tarn {
 
@@ -29,9 +30,9 @@ class ProgramBuilder {
   std::optional<Module> build();
 
  private:
-  Func& add_func(const char* name) {
+  Func& add_func(EntryPoint entry) {
     module_.funcs.emplace_back();
-    module_.funcs.back().name = name;
+    module_.funcs.back().name = entry_name(entry);
     return module_.funcs.back();
   }
 

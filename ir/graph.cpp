@@ -66,6 +66,14 @@ const Record* Module::find_record(std::string_view kind, std::string_view wanted
   return nullptr;
 }
 
+std::optional<int64_t> batch_of(const Module& module) {
+  const Record* model = module.find_record("model");
+  if (!model) return std::nullopt;
+  auto found = model->attrs.find("batch");
+  const int64_t* batch = found == model->attrs.end() ? nullptr : std::get_if<int64_t>(&found->second);
+  return batch ? std::optional(*batch) : std::nullopt;
+}
+
 std::vector<int> defining_ops(const Func& func) {
   std::vector<int> defining(func.values.size(), -1);
   for (size_t i = 0; i < func.ops.size(); ++i) {

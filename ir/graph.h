@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -126,6 +127,10 @@ struct Module {
   const Record* find_record(std::string_view kind,
                             std::string_view name = "") const;  // first of that kind if name is ""
 };
+
+// How many rows a step takes: the size that the model calls B, which record `model` carries.  nullopt where the module,
+// written by hand, does not say.
+std::optional<int64_t> batch_of(const Module& module);
 
 // For each value, the index in func.ops of the op that defines it; -1 for arguments.
 std::vector<int> defining_ops(const Func& func);

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <unordered_set>
 
@@ -329,6 +330,15 @@ void check_bodies(const Module& module, Violations& out) {
   }
 }
 
+void check_batch(const Module& module, Violations& out) {
+  auto is_model = [](const Record& record) { return record.kind == "model"; };
+  auto count = std::count_if(module.records.begin(), module.records.end(), is_model);
+  if (count > 1) out.push_back(fmt::format("there are {} records `model` [V16]", count));
+  std::optional<int64_t> batch = batch_of(module);
+  if (count == 1 && !batch) out.emplace_back("record `model` holds no integer `batch` [V16]");
+  if (batch && *batch < 1) out.push_back(fmt::format("the batch is {}, not at least 1 [V16]", *batch));
+}
+
 // Depth-first over the call graph; a function met again while still open closes a cycle.
 class RecursionFinder {
  public:
@@ -363,6 +373,7 @@ class RecursionFinder {
 std::vector<std::string> verify(const Module& module) {
   Violations out;
   check_function_names(module, out);
+  check_batch(module, out);
   for (const Func& func : module.funcs) FuncVerifier(module, func, out).run();
   check_persistent_names(module, out);
   check_bodies(module, out);

@@ -14,6 +14,8 @@
 //   V10 where some argument is persistent (param, state, slot, step), each persistent result overwrites an argument:
 //       one of the same name, role and type
 //   V11 a persistent name has one role and one type in all entry points
+// Of the module
+//   V16 there is at most one record `model`, and its `batch` is an integer of at least 1
 // Across functions
 //   V12 no function calls itself, directly or through others
 //   V13 a call names a function of the module that is no entry point; operands and results have its types

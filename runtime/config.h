@@ -21,7 +21,7 @@
 //        {"tensor": "y", "source": "cols", "first": 4, "last": 5, "classes": 3},  csv: class codes
 //        {"tensor": "x", "source": "x.npy", "test_source": "xt.npy", "valid_source": "xv.npy"}]},  npy: files
 //    "train": {                                absent: the model is not trained
-//      "epochs": 10, "batch": 32, "shuffle": true, "seed": 1, "metrics": ["accuracy"],
+//      "epochs": 10, "shuffle": true, "seed": 1, "metrics": ["accuracy"],
 //      "steps": 2000,                        optional: the length of the run in place of epochs
 //      "evaluate": {"every": 250, "unit": "epoch" | "step"},   optional, every epoch by default
 //      "early_stop": {                         optional

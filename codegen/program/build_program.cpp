@@ -7,6 +7,7 @@
 
 #include "codegen/kernel/lower_kernel.h"
 #include "ir/base/check.h"
+#include "ir/entry.h"
 #include "ir/op_def.h"
 #include "ir/scan.h"
 #include "passes/memory/memory_plan.h"
@@ -62,7 +63,7 @@ class EntryBuilder {
     ProgramEntry entry;
     entry.name = func_.name;
     for (const FuncResult& result : func_.results) {
-      if (result.role == Role::Loss && func_.name == "train_step") loss_ = result.value;
+      if (result.role == Role::Loss && guards_persistent(func_)) loss_ = result.value;
     }
     if (std::optional<Error> error = add_ops(func_, entry.steps)) return *error;
     std::vector<MemoryPlan::Place> places = plan_.places_of(func_);
@@ -154,8 +155,7 @@ class EntryBuilder {
   std::vector<int64_t> lengths_;  // of the loops around
 };
 
-bool is_argument_of(const Module& module, std::string_view entry, std::string_view name) {
-  const Func* func = module.find(entry);
+bool is_argument_of(const Func* func, std::string_view name) {
   return func && std::any_of(func->args.begin(), func->args.end(),
                              [&](const Argument& arg) { return func->name_of(arg.value) == name; });
 }
@@ -167,6 +167,15 @@ Result<Program> build_program(const Module& module) {
   if (!plan) return plan.error();
   Program program;
   program.name = module.name;
+  bool has_inputs = std::any_of(plan->tensors.begin(), plan->tensors.end(),
+                                [](const MemoryPlan::Tensor& tensor) { return tensor.role == Role::Input; });
+  if (has_inputs && !batch_of(module)) {
+    return Error{fmt::format("the module has inputs, but does not say how many rows they hold; add `record model {} "
+                             "{{batch=N}}`",
+                             quoted(module.name)),
+                 "program.batch"};
+  }
+  program.batch = batch_of(module).value_or(1);
   program.hash = hash_of(*plan);
   program.arena_bytes = static_cast<uint64_t>(plan->arena_bytes);
   program.persistent_bytes = static_cast<uint64_t>(plan->persistent_bytes);
@@ -178,12 +187,11 @@ Result<Program> build_program(const Module& module) {
     made.offset = static_cast<uint64_t>(tensor.offset);
     made.initial = tensor.initial;
     if (tensor.role == Role::Input) {
-      made.is_used_by_predict = is_argument_of(module, "predict", tensor.name);
-      made.is_used_by_steps =
-          is_argument_of(module, "train_step", tensor.name) || is_argument_of(module, "eval_step", tensor.name);
+      auto is_read_by = [&](EntryPoint entry) { return is_argument_of(find_entry(module, entry), tensor.name); };
+      made.is_used_by_predict = is_read_by(EntryPoint::Predict);
+      made.is_used_by_steps = is_read_by(EntryPoint::TrainStep) || is_read_by(EntryPoint::EvalStep);
     }
     program.tensors.push_back(std::move(made));
-    if (tensor.role == Role::Input && !tensor.type.shape.empty()) program.batch = tensor.type.shape[0];
   }
   for (const Func& func : module.funcs) {
     if (func.kind != FuncKind::Entry) continue;

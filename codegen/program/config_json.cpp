@@ -18,7 +18,11 @@ static Json json_of(const Attrs& attrs) {
 std::string config_json(const Module& module) {
   Json config;
   config["model"] = module.name;
-  if (const Record* model = module.find_record("model")) config.update(json_of(model->attrs));
+  if (const Record* model = module.find_record("model")) {
+    Attrs attrs = model->attrs;
+    attrs.erase("batch");  // in the program's table
+    config.update(json_of(attrs));
+  }
   if (const Record* data = module.find_record("data")) {
     config["data"] = json_of(data->attrs);
     config["data"]["name"] = data->name;

@@ -138,7 +138,7 @@ class FramePlanner {
     ValueId value = result.value;
     int made = defining_[value.index];
     if (made < 0 || homes_[value.index].kind != Home::None || root(value) != value) return;
-    if (is_persistent(result.role) && func_.name != "init" && made <= loss_op()) return;
+    if (is_persistent(result.role) && made <= loss_op()) return;
     for (const Argument& arg : func_.args) {
       if (func_.name_of(arg.value) == result.name && !may_take_place_of(value, arg.value)) return;
     }

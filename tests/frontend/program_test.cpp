@@ -42,7 +42,7 @@ TEST_CASE("records and arguments of the MNIST example") {
   CHECK(attr_string(data->attrs, "format") == "idx");
   CHECK(attr_float(data->attrs, "valid") == 0.2);
   CHECK(attr_int(module.find_record("input", "labels")->attrs, "classes") == 10);
-  CHECK(attr_int(module.find_record("train")->attrs, "batch") == 32);
+  CHECK(batch_of(module) == 32);
   CHECK(paths_of(module, Role::Param) ==
         std::vector<std::string>{"fc1.w", "fc1.b", "fc2.w", "fc2.b", "out.w", "out.b"});
   const Func& step = *module.find("train_step");

@@ -49,7 +49,7 @@ static int64_t rows_for(const Module& module) {
     if (part != data->attrs.end() && std::holds_alternative<double>(part->second))
       kept -= std::get<double>(part->second);
   }
-  int64_t batch = attr_int(module.find_record("train")->attrs, "batch");
+  int64_t batch = *batch_of(module);
   return static_cast<int64_t>(static_cast<double>(kBatches * batch + 3) / kept) + 20;
 }
 
