@@ -13,6 +13,7 @@ namespace tarn {
 GraphMaker::GraphMaker(uint64_t seed, const RandomGraphOptions& options)
     : random_(seed), extras_(seed), options_(options) {
   module_.name = "random";
+  module_.records.push_back({"model", module_.name, {{"batch", int64_t{1}}}});
   module_.funcs.emplace_back();
   func_ = &module_.funcs[0];
   func_->name = "f";

@@ -122,6 +122,22 @@ TEST_CASE("nothing persistent changes before the loss is known") {
   }
 }
 
+TEST_CASE("the batch is what the module says, not the size of some input") {
+  const char* text =
+      "func @predict(%x: f32[1,4] input, %z: f32[10] input) -> (y: f32[1,4] output) {\n"
+      "  %s = sum %z, axes=[0] : f32[]\n"
+      "  %r = broadcast %s, dims=[], shape=[1,4] : f32[1,4]\n"
+      "  %y = mul %x, %r : f32[1,4]\n"
+      "  return %y\n}\n";
+  Result<Program> program =
+      build_program(compiled(parsed(std::string("module @m\nrecord model \"m\" {batch=1}\n") + text)));
+  REQUIRE_MESSAGE(program, program.error().message);
+  CHECK(program->batch == 1);
+  Result<Program> silent = build_program(compiled(parsed(std::string("module @m\n") + text)));
+  REQUIRE(!silent);
+  CHECK(silent.error().message.find("add `record model \"m\" {batch=N}`") != std::string::npos);
+}
+
 TEST_CASE("the validator sees a plan that overlaps") {
   Module module = compiled(small_net());
   REQUIRE(validate_memory_plan(module).empty());

@@ -277,6 +277,14 @@ TEST_CASE("initialisers have their mean and spread") {
   check("e.w", 3, 2 / std::sqrt(12.0));
 }
 
+TEST_CASE("the module carries the batch, whatever the inputs' first dimensions are") {
+  const char* text = "model net(x: f32[B,4], z: f32[10]) = concat(x, x * sum(z)) |> dense[2]\n";
+  CHECK(batch_of(compile(text)) == 1);
+  FrontendOptions options;
+  options.batch = 6;
+  CHECK(batch_of(compile(text, options)) == 6);
+}
+
 TEST_CASE("npy files, columns by name, and fields that calculate") {
   Module module = compile(
       "data d = npy(valid = 0.1) { x: f32[2, 2] = file(\"a b.npy\", test = \"t.npy\") / 2; y: class[3] = \"y.npy\" }\n"

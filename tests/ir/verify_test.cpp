@@ -19,6 +19,7 @@ const Type kVector{DType::F32, {3}};
 Module sound_module() {
   Module module;
   module.name = "m";
+  module.records.push_back({"model", "m", {{"batch", int64_t{3}}}});
   Func& twice = module.funcs.emplace_back();
   twice.name = "twice";
   twice.kind = FuncKind::Kernel;
@@ -148,6 +149,9 @@ std::vector<Breakage> breakages() {
          op.operands.pop_back();
          op.attrs.at("sequences").emplace<int64_t>(0);
        }},
+      {"V16", "there are 2 records `model`", [](Module& m, Func&) { m.records.push_back(m.records[0]); }},
+      {"V16", "holds no integer `batch`", [](Module& m, Func&) { m.records[0].attrs.at("batch").emplace<double>(2); }},
+      {"V16", "the batch is 0", [](Module& m, Func&) { m.records[0].attrs.at("batch").emplace<int64_t>(0); }},
       {"V14", "target %seed is i64[]", [](Module&, Func& f) { op_of(f, "grad").operands[1] = f.args[2].value; }},
   };
 }
@@ -175,7 +179,7 @@ TEST_CASE("each invariant is checked and cited") {
     CHECK_MESSAGE(cited, all);
     ++count[breakage.rule];
   }
-  for (int i = 1; i <= 15; ++i) CHECK_MESSAGE(count["V" + std::to_string(i)] > 0, "no test breaks V", i);
+  for (int i = 1; i <= 16; ++i) CHECK_MESSAGE(count["V" + std::to_string(i)] > 0, "no test breaks V", i);
 }
 
 TEST_CASE("random graphs are sound") {
