@@ -91,16 +91,14 @@ def torch_update(kind, options, p, g, slots, t, lr):
     return p.sub_(lr / (1 - b1**t) * m / (v.sqrt() / (1 - b2**t).sqrt() + 1e-8))
 
 
-def torch_compiled_functional(net, tuned):
-    """Forward, backward and update as one functional graph without a break: the form that suits Inductor best.
+def torch_functional(net):
+    """(step, set_rates, tensors that the step changes in place): forward, backward and update without a break, the form
+    that suits Inductor best.
 
     It keeps no running statistics of batch norm, for torch.func changes nothing in place."""
     import torch
-    import torch._inductor.config
     if net.over:
         raise nets.Absent("written for one loss only")
-    torch._inductor.config.cpp_wrapper = tuned
-    torch._inductor.config.max_autotune = tuned
     p = {n: leaf.detach() for n, leaf in nets.torch_parameters(net).items()}
     slots = {n: [torch.zeros_like(a) for _ in range(2)] for n, a in p.items()}
     options = {n: net.optimizer.options_of(n) for n in p}
@@ -119,12 +117,24 @@ def torch_compiled_functional(net, tuned):
             torch_update(net.optimizer.kind, options[n], p[n], g, slots[n], t, rates[group[n]])
         return loss
 
-    def one(inputs, number):
+    def set_rates(number):
         if nets.has_schedule(net) or number == 0:
             rates.copy_(torch.tensor([nets.rate_of(known, number, nets.TOTAL_STEPS) for known in distinct]))
+    return step, set_rates, [*p.values(), *(slot for pair in slots.values() for slot in pair), t, rates]
+
+
+def torch_compiled_functional(net, tuned):
+    import torch
+    import torch._inductor.config
+    torch._inductor.config.cpp_wrapper = tuned
+    torch._inductor.config.max_autotune = tuned
+    step, set_rates, _ = torch_functional(net)
+    compiled = torch.compile(step, fullgraph=True)
+
+    def one(inputs, number):
+        set_rates(number)
         return compiled(inputs)
     with torch.no_grad():
-        compiled = torch.compile(step, fullgraph=True)
         run = run_by_step(torch_batches(net), one)
     return lambda count: torch.no_grad()(run)(count)
 
@@ -221,8 +231,7 @@ CONTESTANTS = {
 }
 
 
-def main():
-    name, contestant = sys.argv[1:3]
+def prepare_cpu(contestant):
     if contestant.startswith("torch"):
         import torch
         torch.set_num_threads(1)
@@ -230,8 +239,23 @@ def main():
     else:
         os.environ["JAX_PLATFORMS"] = "cpu"
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+
+
+def main():
+    """rivals.py NET CONTESTANT [cpu | cuda | cuda-tf32]"""
+    name, contestant = sys.argv[1:3]
+    device = sys.argv[3] if len(sys.argv) > 3 else "cpu"
+    if device == "cpu":
+        prepare_cpu(contestant)
+        make = CONTESTANTS[contestant]
+    else:
+        import rivals_cuda
+        rivals_cuda.prepare(contestant, device == "cuda-tf32")
+        make = rivals_cuda.CONTESTANTS[contestant]
     try:
-        run = CONTESTANTS[contestant](nets.NETS[name])
+        run = make(nets.NETS[name])
+        if device != "cpu":
+            rivals_cuda.leave_default_device()
     except nets.Absent as why:
         print("error:", why, flush=True)
         return

@@ -87,17 +87,19 @@ class Context:
     """
 
     def __init__(self, states=None):
+        import torch
         self.states = states or {}  # {path: tensor}, changed in place; without them nothing is kept
+        self.device = torch.get_default_device()
 
     def uniform(self, path, shape, low=0, high=1, number=1):
         """As `uniform[..](low, high)` and `random_like`."""
         import torch
-        return low + (high - low) * torch.rand(shape)
+        return low + (high - low) * torch.rand(shape, device=self.device)
 
     def normal(self, path, shape, mean=0, std=1, number=1):
         """As `normal[..](mean, std)`, which takes two draws: the next one is number + 2."""
         import torch
-        return mean + std * torch.randn(shape)
+        return mean + std * torch.randn(shape, device=self.device)
 
     def dropout(self, path, x, rate):
         import torch
@@ -159,7 +161,7 @@ def torch_parameters(net, dtype=None):
     import torch
     leaves = {}
     for spec, (path, array) in zip(net.parameters, net.parameter_arrays().items()):
-        leaf = torch.from_numpy(array).to(dtype or torch.float32)
+        leaf = torch.from_numpy(array).to(torch.get_default_device(), dtype or torch.float32)
         leaf = leaf.t().contiguous().t() if spec.get("stored") == "transposed" else leaf
         leaves[path] = leaf.requires_grad_()
     return leaves
@@ -167,7 +169,8 @@ def torch_parameters(net, dtype=None):
 
 def torch_states(net, dtype=None):
     import torch
-    return {path: torch.from_numpy(array).to(dtype or torch.float32) for path, array in net.state_arrays().items()}
+    device = torch.get_default_device()
+    return {path: torch.from_numpy(array).to(device, dtype or torch.float32) for path, array in net.state_arrays().items()}
 
 
 def torch_inputs(net, arrays, dtype):
@@ -175,7 +178,7 @@ def torch_inputs(net, arrays, dtype):
     import torch
     tensors = {}
     for name, array in arrays.items():
-        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        tensor = torch.from_numpy(np.ascontiguousarray(array)).to(torch.get_default_device())
         if array.dtype == np.uint8:
             tensors[name] = tensor.to(dtype) / 255
         else:

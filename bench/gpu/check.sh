@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Runs on a machine with a GPU what build.sh has built, prints a report, and exits with 1 where something does not hold.
+# Without a GPU it says SKIPPED.
+# usage: check.sh [PART ..]     parts: facts sanitizer costs nets products rivals; default: all
+#   BUILD: build.sh's folder    LOGS: where each part's output goes too    NETS, TF32_NETS: of rivals
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${BUILD:-$here/../../build-gpu}" && pwd)
+logs=${LOGS:-$build/logs}
+mkdir -p "$logs"
+export KERNELS=$build/kernels CUDA_CACHE_DISABLE=1 PYTHONUNBUFFERED=1
+failed=()
+
+# part NAME SECONDS COMMAND ..
+part() {
+  local name=$1 seconds=$2 status; shift 2
+  printf '\n## %s: %s\n\n' "$name" "${*##*/}"
+  local start=$SECONDS
+  timeout -k 5 "$seconds" "$@" 2>&1 | tee "$logs/$name.log"
+  status=${PIPESTATUS[0]}
+  [[ $status == 124 || $status == 137 ]] && echo "stopped after $seconds s"
+  echo "($((SECONDS - start)) s)"
+  [[ $status == 0 ]] || failed+=("$name")
+}
+
+if ! command -v nvidia-smi > /dev/null || ! nvidia-smi -L > /dev/null 2>&1; then
+  echo "SKIPPED: no GPU here (nvidia-smi finds none); the host's parts follow"
+fi
+nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,clocks.max.sm,power.limit --format=csv 2> /dev/null
+date -u +%F
+
+sanitizer() {
+  command -v compute-sanitizer > /dev/null || { echo "SKIPPED: no compute-sanitizer"; return 0; }
+  local tool
+  for tool in memcheck racecheck synccheck; do
+    echo "$tool:"
+    timeout -k 5 60 compute-sanitizer --tool $tool --error-exitcode 3 "$build/facts" --here mma_bf16 mma_tf32 copy_async clusters \
+      tensor_load tensor_load_to_all wgmma_swizzled > "$logs/sanitizer_$tool.log" 2>&1 || failed+=("$tool")
+    grep -E "ERROR SUMMARY|RACECHECK SUMMARY" "$logs/sanitizer_$tool.log" || tail -3 "$logs/sanitizer_$tool.log"
+    grep -E "=========.*(Error|Invalid|Race|hazard|Barrier)" "$logs/sanitizer_$tool.log" | sort | uniq -c | sort -rn | head -6
+  done
+}
+
+parts=("$@")
+[[ ${#parts[@]} -gt 0 ]] || parts=(facts costs nets products sanitizer rivals)
+for name in "${parts[@]}"; do
+  case $name in
+    facts) part facts 90 "$build/facts" ;;
+    costs) part costs 90 "$build/costs" ;;
+    nets) part nets 60 "$build/nets" ;;
+    products)
+      part products 60 "$build/products"
+      part library 60 python3 "$here/library_products.py"
+      ;;
+    sanitizer) sanitizer ;;
+    rivals)
+      part rivals 240 python3 "$here/rivals_table.py" --seconds "${SECONDS_TO_COMPILE:-70}" --together "${TOGETHER:-2}" --log "$logs/rivals_errors.log" \
+        ${NETS:-simple mnist mnist_mlp lenet}
+      [[ -z ${TF32_NETS:-} ]] || part rivals_tf32 120 python3 "$here/rivals_table.py" --tf32 --together 3 --log "$logs/rivals_errors.log" \
+        --only "16 steps" ${TF32_NETS}
+      ;;
+    *) echo "no part $name"; failed+=("$name") ;;
+  esac
+done
+echo
+if [[ ${#failed[@]} -gt 0 ]]; then
+  echo "does not hold: ${failed[*]}"
+  exit 1
+fi
+echo "all holds"
