@@ -117,9 +117,12 @@ def torch_functional(net):
             torch_update(net.optimizer.kind, options[n], p[n], g, slots[n], t, rates[group[n]])
         return loss
 
+    each_rate = rates.unbind()
+
     def set_rates(number):
         if nets.has_schedule(net) or number == 0:
-            rates.copy_(torch.tensor([nets.rate_of(known, number, nets.TOTAL_STEPS) for known in distinct]))
+            for rate, known in zip(each_rate, distinct):
+                rate.fill_(nets.rate_of(known, number, nets.TOTAL_STEPS))
     return step, set_rates, [*p.values(), *(slot for pair in slots.values() for slot in pair), t, rates]
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs on a machine with a GPU what build.sh has built, prints a report, and exits with 1 where something does not hold.
 # Without a GPU it says SKIPPED.
-# usage: check.sh [PART ..]     parts: facts sanitizer costs nets products rivals; default: all
-#   BUILD: build.sh's folder    LOGS: where each part's output goes too    NETS, TF32_NETS: of rivals
+# usage: check.sh [PART ..]     parts: facts costs nets products rivals sanitizer; default: all
+#   BUILD: build.sh's folder    LOGS: where each part's output goes too    NETS, TF32_NETS: of rivals; none: NETS=-
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${BUILD:-$here/../../build-gpu}" && pwd)
@@ -24,25 +24,26 @@ part() {
 }
 
 if ! command -v nvidia-smi > /dev/null || ! nvidia-smi -L > /dev/null 2>&1; then
-  echo "SKIPPED: no GPU here (nvidia-smi finds none); the host's parts follow"
+  echo "SKIPPED: no GPU here (nvidia-smi finds none)"
+  exit 0
 fi
 nvidia-smi --query-gpu=name,driver_version,clocks.sm,clocks.mem,clocks.max.sm,power.limit --format=csv 2> /dev/null
 date -u +%F
 
+# memcheck, racecheck and synccheck over the checks that touch shared memory in unusual ways.
 sanitizer() {
   command -v compute-sanitizer > /dev/null || { echo "SKIPPED: no compute-sanitizer"; return 0; }
-  local tool
+  local tool status=0
   for tool in memcheck racecheck synccheck; do
     echo "$tool:"
-    timeout -k 5 60 compute-sanitizer --tool $tool --error-exitcode 3 "$build/facts" --here mma_bf16 mma_tf32 copy_async clusters \
-      tensor_load tensor_load_to_all wgmma_swizzled > "$logs/sanitizer_$tool.log" 2>&1 || failed+=("$tool")
-    grep -E "ERROR SUMMARY|RACECHECK SUMMARY" "$logs/sanitizer_$tool.log" || tail -3 "$logs/sanitizer_$tool.log"
-    grep -E "=========.*(Error|Invalid|Race|hazard|Barrier)" "$logs/sanitizer_$tool.log" | sort | uniq -c | sort -rn | head -6
+    timeout -k 5 50 compute-sanitizer --tool $tool --error-exitcode 3 "$build/facts" --here mma_bf16 mma_tf32 copy_async clusters \
+      tensor_load tensor_load_to_all wgmma_swizzled || status=1
   done
+  return $status
 }
 
 parts=("$@")
-[[ ${#parts[@]} -gt 0 ]] || parts=(facts costs nets products sanitizer rivals)
+[[ ${#parts[@]} -gt 0 ]] || parts=(facts costs nets products rivals sanitizer)
 for name in "${parts[@]}"; do
   case $name in
     facts) part facts 90 "$build/facts" ;;
@@ -52,9 +53,13 @@ for name in "${parts[@]}"; do
       part products 60 "$build/products"
       part library 60 python3 "$here/library_products.py"
       ;;
-    sanitizer) sanitizer ;;
+    sanitizer)
+      printf '\n## sanitizer\n\n'
+      sanitizer > "$logs/sanitizer.log" 2>&1 || failed+=(sanitizer)
+      grep -E "^(memcheck|racecheck|synccheck):|SUMMARY|SKIPPED|========= .*(Error|Invalid|Race|hazard|Barrier)" "$logs/sanitizer.log" | uniq -c | head -40
+      ;;
     rivals)
-      part rivals 240 python3 "$here/rivals_table.py" --seconds "${SECONDS_TO_COMPILE:-70}" --together "${TOGETHER:-2}" --log "$logs/rivals_errors.log" \
+      [[ ${NETS:-} == - ]] || part rivals 240 python3 "$here/rivals_table.py" --seconds "${SECONDS_TO_COMPILE:-70}" --together "${TOGETHER:-2}" --log "$logs/rivals_errors.log" \
         ${NETS:-simple mnist mnist_mlp lenet}
       [[ -z ${TF32_NETS:-} ]] || part rivals_tf32 120 python3 "$here/rivals_table.py" --tf32 --together 3 --log "$logs/rivals_errors.log" \
         --only "16 steps" ${TF32_NETS}

@@ -1,7 +1,12 @@
 // What a kernel says, for two compilers: clang 19 without any header of CUDA's (LLVM's NVPTX, as Tarn uses it) and nvcc.
 //
 // Instructions that neither has a plain name for are inline PTX, in the forms that LLVM's inline assembly takes.
+//
+// With EMULATED it is emulated.h instead: the same names for threads that are fibers of a CPU's program.
 #pragma once
+#ifdef EMULATED
+#include "emulated.h"
+#else
 #ifdef __clang__
 using uint8_t = unsigned char;
 using uint16_t = unsigned short;
@@ -126,6 +131,10 @@ DEVICE float maximum(float a, float b) {
 
 // --- copies without registers
 
+DEVICE void copy_async_16(uint32_t to, const void* from) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(to), "l"(from) : "memory");
+}
+// Of which only the first `bytes` are read; the rest becomes zero.
 DEVICE void copy_async_16(uint32_t to, const void* from, uint32_t bytes) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 }
@@ -243,6 +252,9 @@ DEVICE float remote_load(uint32_t address) {
 DEVICE void remote_store(uint32_t address, float value) {
   asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(address), "f"(value) : "memory");
 }
+DEVICE void remote_store2(uint32_t address, float2 value) {
+  asm volatile("st.shared::cluster.v2.f32 [%0], {%1, %2};" ::"r"(address), "f"(value.x), "f"(value.y) : "memory");
+}
 DEVICE void remote_store4(uint32_t address, float4 value) {
   asm volatile("st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(address), "f"(value.x), "f"(value.y),
                "f"(value.z), "f"(value.w)
@@ -284,3 +296,23 @@ template <int Registers>
 DEVICE void more_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(Registers));
 }
+// What an earlier kernel of a programmatic chain wrote: no compiler moves this above the wait.
+DEVICE float load_now(const float* p) {
+  float value;
+  asm volatile("ld.global.f32 %0, [%1];" : "=f"(value) : "l"(p) : "memory");
+  return value;
+}
+DEVICE float4 load4_now(const float* p) {
+  float4 v;
+  asm volatile("ld.global.v4.f32 {%0, %1, %2, %3}, [%4];"
+               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+               : "l"(p)
+               : "memory");
+  return v;
+}
+// The block's dynamic shared memory.
+DEVICE float* shared_floats() {
+  extern __shared__ __attribute__((aligned(16))) float dynamic_floats[];
+  return dynamic_floats;
+}
+#endif
