@@ -159,7 +159,7 @@ int run_checks(int argc, char** argv) {
     }
     if (status == kSkipped) {
       printf("SKIPPED: no check is run without a GPU\n");
-      return 0;
+      return kSkipped;
     }
     const char* word = status == 0 ? "holds" : "DOES NOT HOLD";
     printf("    %s (%.1f s)\n", word, now_seconds() - start);
