@@ -201,9 +201,7 @@ CHECK(rates, "arithmetic and memory") {
       launch(module.function("global_reads"), {.blocks = sms * 2, .threads = 1024}, buffer.address, count, turns,
              out.address);
     });
-    const unsigned unit = sms * 2 * 1024 * 4;
-    report("L2, %u MB read again and again: %.2f TB/s", megabytes,
-           16.0 * (count / unit * unit) * turns / seconds / 1e12);
+    report("L2, %u MB read again and again: %.2f TB/s", megabytes, 16.0 * count * turns / seconds / 1e12);
   }
   const unsigned count = 1u << 26;  // 1 GB
   DeviceArray<char> from(size_t(count) * 16), to(size_t(count) * 16);

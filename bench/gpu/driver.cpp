@@ -33,7 +33,8 @@ static Driver open_driver() {
   if (driver.cuDevicePrimaryCtxRetain(&driver.context, driver.device) != CUDA_SUCCESS)
     skip("the device gives no context");
   driver.cuCtxSetCurrent(driver.context);
-  driver.cuStreamCreate(&driver.stream, CU_STREAM_NON_BLOCKING);
+  // Not CU_STREAM_NON_BLOCKING: kernels must come after the copies and fills of the default stream, which return early.
+  driver.cuStreamCreate(&driver.stream, CU_STREAM_DEFAULT);
   return driver;
 }
 

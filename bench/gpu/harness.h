@@ -35,6 +35,6 @@ double median_device_seconds(const std::function<void()>& work, int samples = 15
 double median_host_seconds(const std::function<void()>& work, int samples = 15);
 double now_seconds();
 
-// Runs all checks, or those named: the exit status, kSkipped without a GPU.  `--here`: in this process, for a debugger or compute-sanitizer;
-// `--list`.
+// Runs all checks, or those named: the exit status, kSkipped without a GPU.  `--here`: in this process, for a debugger or
+// compute-sanitizer; `--list`.
 int run_checks(int argc, char** argv);

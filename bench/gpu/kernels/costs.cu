@@ -121,30 +121,20 @@ KERNEL void shared_reads(unsigned count, float* out) {
 KERNEL void global_reads(const float4* values, unsigned count, unsigned turns, float* out) {
   const unsigned stride = block_count() * thread_count();
   float sum = 0;
-  for (unsigned turn = 0; turn < turns; turn++) {
-    unsigned at = block_index() * thread_count() + thread_index();
-    for (; at + 3 * stride < count; at += 4 * stride)
-#pragma unroll
-      for (unsigned i = 0; i < 4; i++) {
-        float x, y, z, w;
-        asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];"
-                     : "=f"(x), "=f"(y), "=f"(z), "=f"(w)
-                     : "l"(values + at + i * stride));
-        sum += x + y + z + w;
-      }
-  }
+  for (unsigned turn = 0; turn < turns; turn++)
+    for (unsigned at = block_index() * thread_count() + thread_index(); at < count; at += stride) {
+      float x, y, z, w;
+      asm volatile("ld.global.cg.v4.f32 {%0, %1, %2, %3}, [%4];"
+                   : "=f"(x), "=f"(y), "=f"(z), "=f"(w)
+                   : "l"(values + at));
+      sum += x + y + z + w;
+    }
   if (sum == 12345.678f) *out = sum;
 }
 KERNEL void global_copy(const float4* from, float4* to, unsigned count) {
   const unsigned stride = block_count() * thread_count();
-  unsigned at = block_index() * thread_count() + thread_index();
-  for (; at + 3 * stride < count; at += 4 * stride) {
-    float4 values[4];
-#pragma unroll
-    for (unsigned i = 0; i < 4; i++) values[i] = from[at + i * stride];
-#pragma unroll
-    for (unsigned i = 0; i < 4; i++) to[at + i * stride] = values[i];
-  }
+#pragma unroll 4
+  for (unsigned at = block_index() * thread_count() + thread_index(); at < count; at += stride) to[at] = from[at];
 }
 
 // --- a sum in two passes whose order depends on the count alone

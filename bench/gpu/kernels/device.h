@@ -176,6 +176,10 @@ DEVICE void fence_async() {
 
 // --- the tensor copy engine
 
+// Before a map in memory is used, which something else than this kernel has written.
+DEVICE void fence_tensor_map(const TensorMap* map) {
+  asm volatile("fence.proxy.tensormap::generic.acquire.gpu [%0], 128;" ::"l"(map) : "memory");
+}
 DEVICE void tensor_load_2d(uint32_t to, const TensorMap* map, int x, int y, uint32_t barrier) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(

@@ -34,9 +34,11 @@ KERNEL void tensor_load(const __grid_constant__ TensorMap map, int x, int y, uin
   load_and_show(bytes, out, [&](uint32_t to, uint32_t barrier) { tensor_load_2d(to, &map, x, y, barrier); });
 }
 KERNEL void tensor_load_by_pointer(const TensorMap* map, int x, int y, uint32_t bytes, uint32_t* out) {
+  fence_tensor_map(map);
   load_and_show(bytes, out, [&](uint32_t to, uint32_t barrier) { tensor_load_2d(to, map, x, y, barrier); });
 }
 KERNEL void tensor_load_box4(const TensorMap* map, int x, int y, int z, int w, uint32_t bytes, uint32_t* out) {
+  fence_tensor_map(map);
   load_and_show(bytes, out, [&](uint32_t to, uint32_t barrier) { tensor_load_4d(to, map, x, y, z, w, barrier); });
 }
 KERNEL void bulk_load_show(const void* from, uint32_t bytes, uint32_t* out) {
@@ -45,6 +47,7 @@ KERNEL void bulk_load_show(const void* from, uint32_t bytes, uint32_t* out) {
 
 // Writes 0, 1, 2, .. as words of shared memory through the map.
 KERNEL void tensor_store(const TensorMap* map, int x, int y, uint32_t bytes) {
+  fence_tensor_map(map);
   const uint32_t base = aligned_base();
   uint32_t* words = const_cast<uint32_t*>(shared_words(base));
   for (unsigned i = thread_index(); i < bytes / 4; i += thread_count()) words[i] = i;
@@ -59,6 +62,7 @@ KERNEL void tensor_store(const TensorMap* map, int x, int y, uint32_t bytes) {
 
 // A cluster: block 0 loads one box for all; each shows what it got.  out [blocks, bytes / 4].
 KERNEL void tensor_load_to_all(const TensorMap* map, int x, int y, uint32_t bytes, uint32_t* out) {
+  fence_tensor_map(map);
   __shared__ __attribute__((aligned(8))) uint64_t barrier_words;
   const uint32_t barrier = shared_address(&barrier_words), base = aligned_base();
   if (thread_index() == 0) {
