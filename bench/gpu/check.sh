@@ -61,8 +61,8 @@ for name in "${parts[@]}"; do
     rivals)
       [[ ${NETS:-} == - ]] || part rivals 240 python3 "$here/rivals_table.py" --seconds "${SECONDS_TO_COMPILE:-70}" --together "${TOGETHER:-2}" --log "$logs/rivals_errors.log" \
         ${NETS:-simple mnist mnist_mlp lenet}
-      [[ -z ${TF32_NETS:-} ]] || part rivals_tf32 120 python3 "$here/rivals_table.py" --tf32 --together 3 --log "$logs/rivals_errors.log" \
-        --only "16 steps" ${TF32_NETS}
+      [[ -z ${TF32_NETS:-} ]] || part rivals_tf32 120 python3 "$here/rivals_table.py" ${TF32_NETS} --tf32 --together 3 \
+        --log "$logs/rivals_errors.log" --only "16 steps"
       ;;
     *) echo "no part $name"; failed+=("$name") ;;
   esac
