@@ -39,8 +39,9 @@ EventLog::~EventLog() {
 
 Status EventLog::open(const std::string& path, bool append) {
   path_ = path;
-  file_ = open_stream(path, append);
-  if (file_ == nullptr) return Error{path + ": cannot be written: " + strerror(errno)};
+  Result<std::FILE*> file = open_stream(path, append);
+  if (!file) return file.error();
+  file_ = *file;
   return Done{};
 }
 

@@ -103,12 +103,27 @@ bool is_stream(const std::string& path) {
   return S_ISCHR(facts.st_mode) || S_ISFIFO(facts.st_mode) || standard_descriptor(facts) >= 0;
 }
 
-std::FILE* open_stream(const std::string& path, bool append) {
+static Error cannot_write(const std::string& path) {
+  return Error{path + ": cannot be written: " + strerror(errno)};
+}
+
+Result<std::FILE*> open_stream(const std::string& path, bool append) {
   struct stat facts = {};
   int standard = stat(path.c_str(), &facts) == 0 ? standard_descriptor(facts) : -1;
-  if (standard < 0) return fopen(path.c_str(), append ? "ae" : "we");
-  int copy = fcntl(standard, F_DUPFD_CLOEXEC, 3);
-  return copy < 0 ? nullptr : fdopen(copy, "w");
+  int descriptor = standard >= 0 ? fcntl(standard, F_DUPFD_CLOEXEC, 3)
+                                 : open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : 0), 0666);
+  if (descriptor < 0) return cannot_write(path);
+  bool is_plain = standard < 0 && fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode);
+  if (is_plain && flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(descriptor);
+    return Error{path + ": another run writes there; give each run a file of its own"};
+  }
+  bool is_ready = !is_plain || append || ftruncate(descriptor, 0) == 0;
+  std::FILE* file = is_ready ? fdopen(descriptor, append ? "a" : "w") : nullptr;
+  if (file != nullptr) return file;
+  Error error = cannot_write(path);
+  ::close(descriptor);
+  return error;
 }
 
 // ---- new files

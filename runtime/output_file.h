@@ -46,8 +46,8 @@ std::string directory_of(const std::string& path);
 bool is_stream(const std::string& path);
 
 // Opens a stream that grows (a log, a trace): a plain file from its start or its end, what is_stream() where it stands.
-// Null: errno says why.
-std::FILE* open_stream(const std::string& path, bool append);
+// A plain file that another process writes so is an error.
+Result<std::FILE*> open_stream(const std::string& path, bool append);
 
 // A new file beside `target` under a name that nothing has; it goes away again unless it takes the target's place.
 // Errors are errno values; 0 is none.

@@ -97,7 +97,9 @@ static Result<OutputFile> open_output(const tarn_tensor* tensor, const std::stri
   if (Status status = run_files.writes(path, kNpyFile, "--output"); !status) return status.error();
   OutputFile output{tensor, word, nullptr, nullptr};
   if (is_stream(path)) {
-    output.file = open_stream(path, false);
+    Result<std::FILE*> file = open_stream(path, false);
+    if (!file) return file.error();
+    output.file = *file;
   } else {
     output.replacing = std::make_unique<NewFile>(real_target(path));
     errno = output.replacing->error();

@@ -19,8 +19,9 @@ Profile::~Profile() {
 }
 
 Status Profile::start(const std::string& path) {
-  file_ = open_stream(path, false);
-  if (file_ == nullptr) return Error{path + ": cannot be written: " + strerror(errno)};
+  Result<std::FILE*> file = open_stream(path, false);
+  if (!file) return file.error();
+  file_ = *file;
   path_ = path;
   spans_.reserve(kMostSpans);
   began_ = now_seconds();

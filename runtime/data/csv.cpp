@@ -29,6 +29,11 @@ struct InputReader {
   std::map<std::string, Category, std::less<>> seen;
 };
 
+struct Cell {
+  std::string_view text;
+  bool is_quoted;
+};
+
 struct Missing {
   int64_t count = 0;
   int64_t first_line = 0;
@@ -47,10 +52,10 @@ class CsvReader {
   bool is_header(const Cells& first, const Cells* second) const;
   Status find_columns(InputReader& input, const Cells& header, size_t width);
   Status start(CsvRows& rows, const std::vector<const tarn_tensor*>& tensors);
-  Status take_row(const std::vector<std::string_view>& cells, int64_t line);
+  Status take_row(const std::vector<Cell>& cells, int64_t line);
   Status take_number(InputReader& input, std::string_view cell, size_t column, int64_t line);
   Status take_category(InputReader& input, std::string_view cell, int64_t line);
-  bool has_hole(const std::vector<std::string_view>& cells) const;
+  bool has_hole(const std::vector<Cell>& cells) const;
   Status take_missing(InputReader& input, size_t column, int64_t line);
   Status report_missing() const;
   Status decide(InputReader& input, Categories& categories) const;
@@ -76,6 +81,12 @@ static bool is_missing(std::string_view cell) {
   for (const char* word : {"na", "nan", "n/a", "null", "none"})
     if (strcasecmp(text.c_str(), word) == 0) return true;
   return false;
+}
+
+// A class may be called NA where the file says so in quotes.
+static bool is_missing(const InputReader& input, const Cell& cell) {
+  bool is_name = input.config->classes > 0 && cell.is_quoted && !cell.text.empty();
+  return !is_name && is_missing(cell.text);
 }
 
 static bool is_number(std::string_view cell) {
@@ -166,10 +177,10 @@ Status CsvReader::take_category(InputReader& input, std::string_view cell, int64
   return stored ? Status(Done{}) : Status(Error{path_ + ": out of memory"});
 }
 
-bool CsvReader::has_hole(const std::vector<std::string_view>& cells) const {
+bool CsvReader::has_hole(const std::vector<Cell>& cells) const {
   for (const InputReader& input : inputs_)
     for (size_t column : input.columns)
-      if (is_missing(cells[column])) return true;
+      if (is_missing(input, cells[column])) return true;
   return false;
 }
 
@@ -186,7 +197,7 @@ Status CsvReader::take_missing(InputReader& input, size_t column, int64_t line) 
   return take_number(input, config_.missing.how == MissingConfig::How::Value ? value_text_ : "0", column, line);
 }
 
-Status CsvReader::take_row(const std::vector<std::string_view>& cells, int64_t line) {
+Status CsvReader::take_row(const std::vector<Cell>& cells, int64_t line) {
   if (cells.size() != width_)
     return wrong(line, format("%zu cells, expected %zu as in line %lld", cells.size(), width_,
                               static_cast<long long>(first_line_)));
@@ -196,12 +207,12 @@ Status CsvReader::take_row(const std::vector<std::string_view>& cells, int64_t l
   }
   for (InputReader& input : inputs_) {
     for (size_t column : input.columns) {
-      if (is_missing(cells[column])) {
+      if (is_missing(input, cells[column])) {
         if (Status status = take_missing(input, column, line); !status) return status;
         continue;
       }
-      Status status = input.config->classes > 0 ? take_category(input, cells[column], line)
-                                                : take_number(input, cells[column], column, line);
+      Status status = input.config->classes > 0 ? take_category(input, cells[column].text, line)
+                                                : take_number(input, cells[column].text, column, line);
       if (!status) return status;
     }
   }
@@ -227,6 +238,7 @@ Status CsvReader::report_missing() const {
 // Reads the first two rows, decides about the header, finds the columns, takes the rows that are data.
 Status CsvReader::start(CsvRows& rows, const std::vector<const tarn_tensor*>& tensors) {
   Cells cells[2];
+  std::vector<bool> quoted[2];
   int64_t lines[2] = {};
   int count = 0;
   for (; count < 2; ++count) {
@@ -234,7 +246,10 @@ Status CsvReader::start(CsvRows& rows, const std::vector<const tarn_tensor*>& te
     if (!more) return more.error();
     if (!*more) break;
     lines[count] = rows.line();
-    for (size_t i = 0; i < rows.cell_count(); ++i) cells[count].emplace_back(rows.cell(i));
+    for (size_t i = 0; i < rows.cell_count(); ++i) {
+      cells[count].emplace_back(rows.cell(i));
+      quoted[count].push_back(rows.is_quoted(i));
+    }
   }
   if (count == 0) return Error{path_ + ": is empty"};
   width_ = cells[0].size();
@@ -247,8 +262,9 @@ Status CsvReader::start(CsvRows& rows, const std::vector<const tarn_tensor*>& te
     inputs_.push_back(std::move(input));
   }
   for (int i = header ? 1 : 0; i < count; ++i) {
-    std::vector<std::string_view> views(cells[i].begin(), cells[i].end());
-    if (Status status = take_row(views, lines[i]); !status) return status;
+    std::vector<Cell> row;
+    for (size_t column = 0; column < cells[i].size(); ++column) row.push_back({cells[i][column], quoted[i][column]});
+    if (Status status = take_row(row, lines[i]); !status) return status;
   }
   return Done{};
 }
@@ -336,13 +352,13 @@ Result<CsvData> CsvReader::read(const std::vector<const tarn_tensor*>& tensors, 
   Result<CsvRows> rows = CsvRows::open(path_, config_.separator);
   if (!rows) return rows.error();
   if (Status status = start(*rows, tensors); !status) return status.error();
-  std::vector<std::string_view> cells(width_);
+  std::vector<Cell> cells(width_);
   for (;;) {
     Result<bool> more = rows->next();
     if (!more) return more.error();
     if (!*more) break;
     cells.resize(rows->cell_count());
-    for (size_t i = 0; i < cells.size(); ++i) cells[i] = rows->cell(i);
+    for (size_t i = 0; i < cells.size(); ++i) cells[i] = {rows->cell(i), rows->is_quoted(i)};
     if (Status status = take_row(cells, rows->line()); !status) return status.error();
   }
   if (Status status = report_missing(); !status) return status.error();

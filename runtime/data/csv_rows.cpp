@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "../text.h"
 
@@ -96,6 +95,7 @@ Result<bool> CsvRows::take(char c) {
     return true;
   } else if (c == '"' && state_ == State::CellStart) {
     state_ = State::Quoted;
+    cell_is_quoted_ = true;
   } else {
     if (state_ == State::QuoteInQuotes && c != ' ') return wrong("text after a closing quote");
     text_ += c;
@@ -108,6 +108,7 @@ Result<bool> CsvRows::take(char c) {
 Result<bool> CsvRows::next() {
   text_.clear();
   ends_.clear();
+  quoted_.clear();
   row_line_ = line_;
   for (;;) {
     while (at_ < size_) {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "../file.h"
@@ -19,6 +20,8 @@ class CsvRows {
   size_t cell_count() const { return ends_.size(); }
   // Without the spaces around it; lives until the next row.
   std::string_view cell(size_t column) const;
+  // Whether it stands in quotes.
+  bool is_quoted(size_t column) const { return quoted_[column]; }
   int64_t line() const { return row_line_; }  // where the row began, from 1
   char separator() const { return separator_; }
 
@@ -27,7 +30,10 @@ class CsvRows {
   Status fill();
   Error wrong(const std::string& what) const;
   Result<bool> take(char c);
-  void end_cell() { ends_.push_back(text_.size()); }
+  void end_cell() {
+    ends_.push_back(text_.size());
+    quoted_.push_back(std::exchange(cell_is_quoted_, false));
+  }
   Status find_separator();
 
   ByteSource source_;
@@ -37,7 +43,8 @@ class CsvRows {
   int64_t line_ = 1, row_line_ = 1;
   std::string text_;          // the row's cells, one after the other
   std::vector<size_t> ends_;  // of each cell in text_
-  bool after_return_ = false;
+  std::vector<bool> quoted_;  // as ends_
+  bool cell_is_quoted_ = false, after_return_ = false;
   enum class State { CellStart, Plain, Quoted, QuoteInQuotes } state_ = State::CellStart;
 };
 

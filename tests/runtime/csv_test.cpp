@@ -77,6 +77,14 @@ TEST_CASE_FIXTURE(Csv, "more classes than the type has are named, with the type 
                  "0..2; the first that is no class number is 2 in line 2"));
 }
 
+TEST_CASE_FIXTURE(Csv, "a class may be called NA, in quotes") {
+  CHECK(read("1,2,\"NA\"\n3,4,EU\n5,6,\"null\"\n") == "");
+  CHECK(categories[1].names == std::vector<std::string>{"EU", "NA", "null"});
+  CHECK(contains(Csv().read("1,2,NA\n3,4,EU\n5,6,US\n"), "missing cells"));
+  CHECK(contains(Csv().read("1,2,\"\"\n3,4,EU\n5,6,US\n"), "missing cells"));
+  CHECK(contains(Csv().read("1,\"NA\",EU\n"), "missing cells"));
+}
+
 TEST_CASE_FIXTURE(Csv, "lines end with LF, CR LF or CR, also at the edge of a block") {
   for (std::string end : {"\n", "\r\n", "\r"}) {
     CAPTURE(end.size());

@@ -12,6 +12,9 @@
 static const std::string kIdx = getenv("FAKE_IDX") ? getenv("FAKE_IDX") : "./fake_idx";
 static const std::string kCsv = getenv("FAKE_CSV") ? getenv("FAKE_CSV") : "./fake_csv";
 
+// "none" under sanitizers, which take all addresses.
+static const std::string kMalloc = getenv("FAKE_MALLOC") ? getenv("FAKE_MALLOC") : "./fake_malloc";
+
 static bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -110,17 +113,12 @@ TEST_CASE("a device or a pipe is written where it is") {
   CHECK_FALSE(scratch.has("-"));
 }
 
-static void wait_for(const Scratch& scratch, const std::string& name) {
-  for (int i = 0; i < 2000 && !scratch.has(name); ++i) usleep(5000);
-  REQUIRE(scratch.has(name));
-}
-
 TEST_CASE("two runs, one file: the second is told who saves there, and both lose nothing") {
   Scratch scratch;
   write_idx_data(scratch, 60, 8);
   REQUIRE(run(scratch.directory(), "ln -s m link").code == 0);
-  Child first = start(scratch.directory(), {kIdx, "train", "--save", "m", "--delay", "600000"});
-  wait_for(scratch, "m.lock");
+  Child first = start(scratch.directory(), {kIdx, "train", "--save", "m", "--log", "l", "--delay", "600000"});
+  for (int i = 0; i < 2000 && scratch.read("l").empty(); ++i) usleep(5000);
   for (const char* name : {"m", "./m", "link"}) {
     Ran second = run(scratch.directory(), kIdx + " train --save " + name);
     if (std::string(name) == "link" && second.code == 0) continue;  // it points to nothing yet
@@ -129,6 +127,11 @@ TEST_CASE("two runs, one file: the second is told who saves there, and both lose
     CHECK(contains(second.err, "`--save OTHER.safetensors`"));
   }
   CHECK(run(scratch.directory(), kIdx + " train --save n").code == 0);
+  // Nor does a second one write into the first one's log.
+  Ran logged = run(scratch.directory(), kIdx + " train --save n --log l");
+  CHECK(logged.code == 1);
+  CHECK(contains(logged.err, "l: another run writes there"));
+  CHECK(scratch.read("l").find("{\"event\":\"start\"") == 0);
   // However the first one ends, the file is free again.
   kill(first.pid, SIGKILL);
   CHECK(finish(first) == 128 + SIGKILL);
@@ -213,4 +216,26 @@ TEST_CASE("with closed standard streams, no text lands in a file") {
   CHECK(log.find("{\"event\":\"start\"") == 0);
   CHECK_FALSE(contains(log, "rows to train on"));
   CHECK(run(scratch.directory(), kCsv + " info m").code == 0);
+}
+
+TEST_CASE("without memory: one message and exit code 1, never an abort; what was saved stays" *
+          doctest::skip(kMalloc == "none")) {
+  Scratch scratch;
+  scratch.write("iris.csv", csv_data(20000));
+  REQUIRE(run(scratch.directory(), kCsv + " train --epochs 1 --quiet --save m").code == 0);
+  std::string before = scratch.read("m");
+  int refused = 0;
+  // From too little to load the program, which it cannot influence, to enough.
+  for (int size = 3000; size < 12000; size += 250) {
+    CAPTURE(size);
+    Ran ran = run(scratch.directory(),
+                  "ulimit -v " + std::to_string(size) + "; exec " + kCsv + " train --resume m --epochs 2 --threads 1");
+    if (ran.code == 0) break;
+    if (ran.code == 127) continue;
+    CHECK(ran.code == 1);
+    CHECK((contains(ran.err, "out of memory") || contains(ran.err, "Cannot allocate memory")));
+    CHECK(scratch.read("m") == before);
+    ++refused;
+  }
+  CHECK(refused > 0);
 }
