@@ -38,8 +38,7 @@ std::string absolute(const std::string& path) {
 class Workshop {
  public:
   explicit Workshop(const std::string& output)
-      // A link stays a link: what it points to is replaced.
-      : output_(is_link(output) ? absolute(output) : output), path_(absolute(directory_of(output_)) + "/.tarn-XXXXXX") {
+      : output_(output), path_(absolute(directory_of(output_)) + "/.tarn-XXXXXX") {
     sigset_t ending;
     sigemptyset(&ending);
     for (int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ending, number);
@@ -95,10 +94,6 @@ class Workshop {
   }
 
  private:
-  static bool is_link(const std::string& path) {
-    struct stat facts;
-    return lstat(path.c_str(), &facts) == 0 && S_ISLNK(facts.st_mode);
-  }
   static Error failure(const std::string& path) {
     return Error{fmt::format("cannot write `{}`: {}", path, std::strerror(errno)), "link.write"};
   }

@@ -114,7 +114,8 @@ class Build {
     if (!object) return fail(object.error());
     Result<std::string> runtime = find_runtime("libtarn_runtime.a");
     if (!runtime) return fail(runtime.error());
-    fail(link_executable(*object, written_ = output, {*runtime, !options_.keep_symbols}));
+    written_ = output;
+    fail(link_executable(*object, target_of(output), {*runtime, !options_.keep_symbols}));
   }
 
   // -o DIR/mnist: DIR/mnist.h and DIR/libmnist.a.
@@ -133,7 +134,7 @@ class Build {
     std::string header_path = directory + options.name + ".h";
     std::optional<Error> error = refuse_to_replace(written_);
     if (!error) error = refuse_to_replace(header_path);
-    if (!error) error = write_library(*object, written_, {*runtime, false});
+    if (!error) error = write_library(*object, target_of(written_), {*runtime, false});
     std::string header = c_header(header_facts(program, options.name, options.source, *cpu));
     if (!error) error = write_file(header_path, header);
     fail(error);

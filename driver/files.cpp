@@ -9,7 +9,6 @@
 #include <cctype>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -92,12 +91,18 @@ static int open_in_place(const std::string& path) {
   return S_ISCHR(info.st_mode) || S_ISFIFO(info.st_mode) ? open(path.c_str(), O_WRONLY | O_CLOEXEC) : -1;
 }
 
-// A link stays a link: what it points to is replaced.
-static std::string target_of(const std::string& path) {
-  struct stat info;
-  char resolved[PATH_MAX];
-  bool is_link = lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode);
-  return is_link && realpath(path.c_str(), resolved) ? resolved : path;
+std::string target_of(const std::string& path) {
+  std::string target = path;
+  char link[PATH_MAX];
+  // As many as the system follows.
+  for (int hop = 0; hop < 40; ++hop) {
+    ssize_t length = readlink(target.c_str(), link, sizeof link);
+    if (length <= 0) break;
+    size_t slash = link[0] == '/' ? std::string::npos : target.find_last_of('/');
+    target.resize(slash == std::string::npos ? 0 : slash + 1);
+    target.append(link, static_cast<size_t>(length));
+  }
+  return target;
 }
 
 // O_EXCL creates a file of our own or nothing: a link that somebody put there is not followed.

@@ -16,6 +16,9 @@ Result<std::string> read_file(const std::string& path);
 // that the command has read or written.  Files are told by device and inode, so links of either sort do not hide them.
 std::optional<Error> refuse_to_replace(const std::string& path);
 
+// What `path` leads to, there already or not: a link stays a link, and what it points to is replaced.
+std::string target_of(const std::string& path);
+
 // Writes a file whole or not at all: into a new file beside it, then renamed.  "-" is standard output; a device or pipe,
 // or the file that standard output goes to, is written where it is.  Returns the reason where it failed, or where
 // refuse_to_replace has one.

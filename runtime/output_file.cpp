@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <cstdlib>
 #include <cstring>
 
 #include "file.h"
@@ -50,11 +49,15 @@ std::string directory_of(const std::string& path) {
 }
 
 std::string real_target(const std::string& path) {
-  struct stat facts = {};
-  char resolved[PATH_MAX];
-  if (lstat(path.c_str(), &facts) == 0 && S_ISLNK(facts.st_mode) && realpath(path.c_str(), resolved) != nullptr)
-    return resolved;
-  return path;
+  std::string target = path;
+  char link[PATH_MAX];
+  // As many as the system follows.
+  for (int hop = 0; hop < 40; ++hop) {
+    ssize_t length = readlink(target.c_str(), link, sizeof link);
+    if (length <= 0) break;
+    target = join_path(directory_of(target), std::string(link, static_cast<size_t>(length)));
+  }
+  return target;
 }
 
 // Also of files that are not there yet.
@@ -64,8 +67,9 @@ static bool is_same_file(const std::string& a, const std::string& b) {
   if (has_first || has_second)
     return has_first && has_second && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
   auto name = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
-  return name(a) == name(b) && stat(directory_of(a).c_str(), &first) == 0 &&
-         stat(directory_of(b).c_str(), &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+  std::string one = real_target(a), other = real_target(b);
+  return name(one) == name(other) && stat(directory_of(one).c_str(), &first) == 0 &&
+         stat(directory_of(other).c_str(), &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
 void RunFiles::reads(const std::string& path, const std::string& because) {

@@ -38,7 +38,7 @@ class RunFiles {
 // Whether the file is there and begins as the kind does, or is empty.
 bool is_of_kind(const std::string& path, const OutputKind& kind);
 
-// What `path` leads to: a link stays a link, and what it points to is written.
+// What `path` leads to, there already or not: a link stays a link, and what it points to is written.
 std::string real_target(const std::string& path);
 std::string directory_of(const std::string& path);
 

@@ -71,7 +71,9 @@ TEST_CASE("text goes into a device, a pipe or redirected standard output; a link
   CHECK(here.shell("touch real && ln -s real link && " TARN_COMMAND
                    " build net.tarn -o link && test -L link && ./real info")
             .exit_code == 0);
-  CHECK(here.shell("ln -s real2 empty; " TARN_COMMAND " build net.tarn --emit=ir -o empty && cmp empty net.ir")
+  CHECK(here.shell("mkdir far; ln -s far/real2 empty; " TARN_COMMAND
+                   " build net.tarn --emit=ir -o empty && cmp far/real2 net.ir && test -L empty && " TARN_COMMAND
+                   " build net.tarn -o empty && far/real2 info && test -L empty")
             .exit_code == 0);
 }
 
