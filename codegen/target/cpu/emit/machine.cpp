@@ -21,10 +21,6 @@ namespace {
 
 constexpr const char* kTriple = "x86_64-unknown-linux-gnu";
 
-const CpuTraits kBaseline{"x86-64", "", 16, 16, false, false, false};
-const CpuTraits kAvx2{"x86-64-v3", "", 32, 16, true, true, false};
-const CpuTraits kAvx512{"x86-64-v4", "", 64, 32, true, true, true};
-
 // By itself LLVM aborts.  Without memory, the command's own handler has its say first.
 void on_bad_alloc(void*, const char* reason, bool) {
   if (std::new_handler out_of_memory = std::get_new_handler()) out_of_memory();
@@ -71,23 +67,34 @@ void register_backend() {
   });
 }
 
+std::string_view host_level() {
+  return host_has_avx512() ? "x86-64-v4" : host_has_avx2() ? "x86-64-v3" : "x86-64";
+}
+
+// This processor's record; where it has none, or lacks what its name promises (a virtual machine may), the highest
+// level that it has, with LLVM's timings of the processor.
+CpuTraits host_traits() {
+  CpuTraits traits = *find_cpu(host_level());
+  std::string name = llvm::sys::getHostCPUName().str();
+  const CpuTraits* known = find_cpu(name);
+  if (known && known->level == traits.level) return *known;
+  traits.name = traits.tune = name;
+  return traits;
+}
+
 }  // namespace
 
 Result<CpuTraits> find_cpu_traits(const std::string& cpu) {
-  for (const CpuTraits* target : {&kBaseline, &kAvx2, &kAvx512}) {
-    if (cpu == target->level) return *target;
-  }
-  if (cpu != "native") {
-    return Error{fmt::format("unknown cpu `{}`; known are native, x86-64, x86-64-v3, x86-64-v4", cpu)};
-  }
-  CpuTraits target = host_has_avx512() ? kAvx512 : host_has_avx2() ? kAvx2 : kBaseline;
-  target.tune = llvm::sys::getHostCPUName().str();
-  return target;
+  if (cpu == "native") return host_traits();
+  if (const CpuTraits* known = find_cpu(cpu)) return *known;
+  std::string names;
+  for (const CpuTraits& known : known_cpus()) names += ", " + known.name;
+  return Error{fmt::format("unknown cpu `{}`; known are native{}", cpu, names)};
 }
 
 bool runs_here(const CpuTraits& target) {
-  if (target.level == kAvx512.level) return host_has_avx512();
-  if (target.level == kAvx2.level) return host_has_avx2();
+  if (target.level == "x86-64-v4") return host_has_avx512();
+  if (target.level == "x86-64-v3") return host_has_avx2();
   return true;
 }
 

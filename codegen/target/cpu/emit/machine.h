@@ -13,7 +13,7 @@ class TargetMachine;
 
 namespace tarn {
 
-// `cpu`: "native" (the highest level that this machine has, tuned for it), "x86-64", "x86-64-v3", "x86-64-v4".
+// `cpu`: "native" (this machine's processor), or a name of the table in schedule/traits.cpp.
 Result<CpuTraits> find_cpu_traits(const std::string& cpu);
 
 // True where this machine can run code for `target`.

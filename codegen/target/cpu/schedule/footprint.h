@@ -7,13 +7,6 @@
 
 namespace tarn {
 
-constexpr double kLevelOneBytes = 32 << 10;     // of a 48 KiB cache, what a panel may fill
-constexpr double kLevelTwoBytes = 1 << 20;      // of 2 MiB, half: the other half streams through
-constexpr double kLevelTwoBytesPerCycle = 32;   // measured sustained read rate is about this; bench/ceilings
-constexpr int64_t kLevelTwoPeriod = 128 << 10;  // addresses this far apart share a set,
-constexpr int64_t kLevelTwoWays = 2;            // of whose 16 lines one walk may count on so many
-constexpr double kLevelThreeBytesPerCycle = 8;
-
 // A packed panel, or the partial sums of a group of tiles, lie on the stack, which may be small in a thread of an
 // embedding program.
 constexpr int64_t kPackedBytes = 128 << 10;

@@ -8,12 +8,7 @@ namespace tarn {
 
 namespace {
 
-constexpr double kLibraryCall = 25;  // of libm, for one value
-constexpr double kPolynomial = 14;   // exp, log, tanh, ... of one vector
-constexpr double kDivision = 5;      // of one vector; sqrt alike
-constexpr double kGatherLane = 1.0;
-constexpr double kScatterLane = 1.5;
-constexpr double kFarLane = 6;  // of a scatter to lines that share a cache set
+// Lanes of a scatter this far apart share a cache set.
 constexpr int64_t kFarBytes = 1024;
 
 bool calls_library(ScalarOp op, DType dtype) {
@@ -25,37 +20,39 @@ bool calls_library(ScalarOp op, DType dtype) {
 double Planner::compute_cycles(const Compute& node, const Lanes& lanes) const {
   DType dtype = kernel_.scalars[node.operands[0]];
   int width = varies(node.result, lanes) ? lanes.lanes : 1;
-  double registers = std::max(1.0, static_cast<double>(width) * static_cast<double>(dtype_bytes(dtype)) /
-                                       static_cast<double>(target_.vector_bytes));
-  if (calls_library(node.op, dtype)) return kLibraryCall * width;
-  if (is_function(node.op)) return kPolynomial * registers;
-  if (node.op == ScalarOp::Div && !is_float(dtype)) return kLibraryCall * width;
-  if (node.op == ScalarOp::Div || node.op == ScalarOp::Sqrt) return kDivision * registers;
-  return 0.5 * registers;
+  double bytes = static_cast<double>(width) * static_cast<double>(dtype_bytes(dtype));
+  double registers = std::max(1.0, bytes / static_cast<double>(target_.vector_bytes));
+  if (calls_library(node.op, dtype)) return target_.library_call * width;
+  if (is_function(node.op)) return target_.polynomial * registers;
+  if (node.op == ScalarOp::Div && !is_float(dtype)) return target_.library_call * width;
+  if (node.op == ScalarOp::Div || node.op == ScalarOp::Sqrt) return target_.division * registers;
+  return target_.arithmetic_cycles(bytes);
 }
 
 double Planner::access_cycles(const Access& access, const Lanes& lanes, bool is_store) const {
-  double guard = is_simple(access) ? 0 : 3;
+  double guard = is_simple(access) ? 0 : target_.guard;
   bool is_gathered = false;
   for (const IndexExpression& index : access.indices) {
     for (const auto& loaded : index.loaded) is_gathered |= varies(loaded.scalar, lanes);
   }
-  if (lanes.lanes == 1 || !(is_gathered || variables_of(access)[lanes.variable])) return (is_store ? 1 : 0.5) + guard;
+  if (lanes.lanes == 1 || !(is_gathered || variables_of(access)[lanes.variable]))
+    return guard + (is_store ? target_.store_cycles(0) : target_.load_cycles(0));
   int64_t bytes = dtype_bytes(kernel_.buffers[access.buffer].type.dtype);
   bool contiguous = false;
   bool divides = is_gathered;
   for (const IndexExpression& index : access.indices) divides |= index.divisor != 1;
   if (!divides) contiguous = flat_address(kernel_, access).stride(lanes.variable) == 1;
   if (contiguous) {
-    double registers = static_cast<double>(lanes.lanes * bytes) / static_cast<double>(target_.vector_bytes);
-    return guard + std::max(1.0, registers) * (is_store ? 1 : 0.5);
+    auto all = static_cast<double>(lanes.lanes * bytes);
+    return guard + (is_store ? target_.store_cycles(all) : target_.load_cycles(all));
   }
   int64_t stride = divides ? 0 : flat_address(kernel_, access).stride(lanes.variable);
   bool is_interleaved = stride >= 2 && stride <= target_.max_interleaved;
   if (is_store && is_interleaved && interleaved_by(access, lanes.variable)) return guard + 2;
   if (!is_store && is_interleaved) return guard + static_cast<double>(stride) * 1.5 - 1;
-  if (is_store && std::abs(stride * bytes) >= kFarBytes) return guard + 2 + lanes.lanes * kFarLane;
-  return guard + 2 + lanes.lanes * (is_store ? kScatterLane : target_.has_gather ? kGatherLane : 1.5 * kGatherLane);
+  if (is_store && std::abs(stride * bytes) >= kFarBytes) return guard + 2 + lanes.lanes * target_.far_lane;
+  double lane = is_store ? target_.scatter_lane : target_.has_gather ? target_.gather_lane : target_.load_lane;
+  return guard + 2 + lanes.lanes * lane;
 }
 
 double Planner::steps_of(const std::vector<VariableIndex>& variables) const {
@@ -124,7 +121,8 @@ std::optional<VariableIndex> Planner::choose_vector(const PerfectNest& nest, dou
 }
 
 std::optional<VariableIndex> Planner::choose_vector(const ReduceLoop& loop, double* best) const {
-  return choose_vector(loop.variables, loop.body, {.scalar_step = 1, .vector_step = 0.5, .at_end = kHorizontal}, best);
+  return choose_vector(loop.variables, loop.body, {.scalar_step = 1, .vector_step = 0.5, .at_end = target_.horizontal},
+                       best);
 }
 
 }  // namespace tarn

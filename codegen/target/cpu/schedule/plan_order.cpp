@@ -12,7 +12,6 @@ namespace {
 
 constexpr size_t kMaxPermuted = 5;
 constexpr double kFarBytes = 1024;    // rows of an operand this far apart have a cache set or a page each
-constexpr double kJumpCycles = 0.5;   // for each byte met by jumps
 constexpr int64_t kTilesOfPanel = 4;  // that must read a panel for its copy to pay
 constexpr double kStepsOfBlock = 48;  // fewer would not hide loading and storing the partial sums
 constexpr double kBlockWins = 0.15;   // of the nest's cycles, that blocks must save
@@ -120,7 +119,7 @@ class LoopOrder {
 
   // What all tiles read and store takes, from the level-2 cache and beyond.
   double cache_cycles(const std::vector<LoopPlan>& loops) const {
-    double cycles = traffic(loops) / kLevelTwoBytesPerCycle + far_cycles(loops);
+    double cycles = traffic(loops) / planner_.target_.level_two_bytes_per_cycle + far_cycles(loops);
     for (const Operand& stream : streams_) cycles += jump_cycles(stream, loops);
     return cycles;
   }
@@ -154,7 +153,7 @@ class LoopOrder {
       }
       all *= static_cast<double>(planner_.extent(term.variable));
     }
-    return jump < kFarBytes ? 0 : kJumpCycles * all;
+    return jump < kFarBytes ? 0 : planner_.target_.jump_byte * all;
   }
 
   void choose_pack(NestPlan& plan) const {
@@ -183,7 +182,8 @@ class LoopOrder {
   // Rows of the operand are far apart where the matrix is wide: a panel of it then has a page or a cache set for each
   // row. Worth a copy where many row tiles read it and it does not stay in the level-1 cache anyway.
   bool is_far(const Operand& operand, const PackPlan& pack, int64_t tiles_inside) const {
-    if (tiles_inside < kTilesOfPanel || pack.bytes < kLevelOneBytes / 2 || pack.bytes > kPackedBytes) return false;
+    if (tiles_inside < kTilesOfPanel || pack.bytes < planner_.target_.panel_bytes() / 2 || pack.bytes > kPackedBytes)
+      return false;
     if (planner_.kernel_.scalars[operand.scalar] == DType::Bool || reduce_->variables.size() != 1) return false;
     for (const auto& term : operand.terms) {
       bool is_far_row = static_cast<double>(std::abs(term.coefficient) * operand.element_bytes) >= kFarBytes;
@@ -200,7 +200,7 @@ class LoopOrder {
     for (size_t i = 0; i < group.size(); ++i) groups *= static_cast<double>(divide_up(plan.loops[i].tasks(), group[i]));
     double bytes_of_group = 0;
     for (const Operand& operand : operands_) bytes_of_group += bytes(operand, plan.loops, group, depth);
-    return groups * bytes_of_group / kLevelThreeBytesPerCycle;
+    return groups * bytes_of_group / planner_.target_.level_three_bytes_per_cycle;
   }
 
   // Without blocks: whole inner loops stay in the level-2 cache.
@@ -211,7 +211,7 @@ class LoopOrder {
       tiles[level - 1] = loops[level - 1].tasks();
       double sum = 0;
       for (const Operand& operand : operands_) sum += bytes(operand, loops, tiles, full_depth());
-      if (sum > kLevelTwoBytes) break;
+      if (sum > planner_.target_.kept_bytes()) break;
     }
     if (level == 0) return 0;
     tiles[level - 1] = 1;
@@ -224,7 +224,7 @@ class LoopOrder {
       }
       // Nothing is kept from one tile to the next where one tile alone fills the cache.
       if (level == loops.size()) reads = repeats;
-      cycles += reads * bytes(operand, loops, tiles, full_depth()) / kLevelThreeBytesPerCycle;
+      cycles += reads * bytes(operand, loops, tiles, full_depth()) / planner_.target_.level_three_bytes_per_cycle;
     }
     return cycles;
   }
@@ -264,12 +264,12 @@ class LoopOrder {
   // Iterations of the outermost summed variable that fit the sets of the level-2 cache: where its stride is a multiple
   // of a power of two, few sets hold what all of them read at the same place.
   int64_t most_in_sets() const {
-    int64_t most = INT64_MAX;
+    int64_t most = INT64_MAX, period = planner_.target_.level_two_period();
     for (const Operand& operand : operands_) {
       for (const auto& term : operand.terms) {
         if (term.variable != reduce_->variables[0]) continue;
         int64_t stride = std::abs(term.coefficient) * operand.element_bytes;
-        most = std::min(most, kLevelTwoWays * (kLevelTwoPeriod / std::gcd(stride, kLevelTwoPeriod)));
+        most = std::min(most, planner_.target_.ways_of_walk() * (period / std::gcd(stride, period)));
       }
     }
     return most;
@@ -293,7 +293,7 @@ class LoopOrder {
     double sums = blocks * all_tiles * (20 + 1.5 * static_cast<double>(results_));
     double bytes_of_group = 0;
     for (const Operand& operand : operands_) bytes_of_group += bytes(operand, plan.loops, group, size);
-    if (bytes_of_group > kLevelTwoBytes) return;
+    if (bytes_of_group > planner_.target_.kept_bytes()) return;
     double cycles = sums + level_three_cycles(plan, group, size);
     if (cycles >= best_) return;
     best_ = cycles;

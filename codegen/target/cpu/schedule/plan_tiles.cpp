@@ -15,8 +15,7 @@ namespace tarn {
 namespace {
 
 constexpr int kMaxVectors = 8;
-constexpr double kTransposedLane = 0.4;  // cycles to pack one element by blocks that are transposed in registers
-constexpr int64_t kMaxBodies = 6;        // copies of the body's code, for tiles of different sizes
+constexpr int64_t kMaxBodies = 6;  // copies of the body's code, for tiles of different sizes
 
 }  // namespace
 
@@ -51,7 +50,7 @@ class TileSearch {
     bool is_dot = false;
     bool is_product = false;
     int accumulators = 1;
-    double combine = 0.5;
+    double combine = 0;  // cycles of one result in one step
     std::vector<Item> items;
     std::vector<Operand> operands;
     std::vector<VariableSet> vectors;  // dependences of the operands that are vectors
@@ -91,7 +90,8 @@ class TileSearch {
     made.accumulators = loop.kind == ReduceKind::ArgMax ? 2 : 1;
     const Compute* product = std::get_if<Compute>(&facts_.definition[loop.yield]->node);
     made.is_product = loop.kind == ReduceKind::Sum && product && product->op == ScalarOp::Mul;
-    made.combine = made.is_product && !target_.has_fma ? 1 : 0.5 * made.accumulators;
+    int instructions = made.is_product && !target_.has_fma ? 2 : made.accumulators;
+    made.combine = instructions * target_.arithmetic_cycles(lanes.lanes > 1 ? target_.vector_bytes : 0);
     VariableSet summed;
     for (VariableIndex variable : loop.variables) summed.set(variable);
     for (const Statement& statement : loop.body) {
@@ -112,7 +112,7 @@ class TileSearch {
     if (const Load* load = std::get_if<Load>(&statement.node)) {
       item.is_load = true;
       item.cost.loads = load_cycles(*load, lanes);
-      if (!is_simple(load->access)) item.cost.arithmetic = 3;
+      if (!is_simple(load->access)) item.cost.arithmetic = target_.guard;
     } else if (!std::holds_alternative<Constant>(statement.node)) {
       item.cost.arithmetic = planner_.statement_cycles(statement, lanes);
       item.cost.instructions = item.cost.arithmetic * 2;
@@ -121,11 +121,11 @@ class TileSearch {
   }
 
   double load_cycles(const Load& load, const Planner::Lanes& lanes) const {
-    if (packed_ == load.result || !is_simple(load.access)) {
-      return packed_ == load.result ? 0.5 : planner_.access_cycles(load.access, lanes, false);
-    }
-    FlatAddress address = flat_address(kernel_, load.access);
     int64_t size = dtype_bytes(kernel_.scalars[load.result]);
+    double whole = target_.load_cycles(static_cast<double>(lanes.lanes * size));
+    if (packed_ == load.result) return whole;
+    if (!is_simple(load.access)) return planner_.access_cycles(load.access, lanes, false);
+    FlatAddress address = flat_address(kernel_, load.access);
     if (lanes.lanes == 1 || address.stride(lanes.variable) != 1 || lanes.lanes * size < 64) {
       return planner_.access_cycles(load.access, lanes, false);
     }
@@ -135,7 +135,7 @@ class TileSearch {
     for (const auto& term : address.terms) {
       if (term.variable != lanes.variable) is_aligned &= term.coefficient * size % 64 == 0;
     }
-    return is_aligned ? 0.5 : 1;
+    return is_aligned ? whole : 2 * whole;
   }
 
   // An operand that is strided along the lanes but is shared by other tiles: a copy makes its vectors contiguous.
@@ -226,14 +226,15 @@ class TileSearch {
     double far_bytes = 0;
     for (const Operand& operand : reduction.operands) {
       double bytes = operand.bytes([&](VariableIndex v) { return extent_in_tile(v, reduction); });
-      if (bytes > kLevelOneBytes) far_bytes += bytes;
+      if (bytes > target_.panel_bytes()) far_bytes += bytes;
     }
-    double latency = reduction.is_dot && results < 8 ? (results >= 4 ? 2 : 1) : 4;
-    double far_loads = far_bytes / std::max(reduction.steps, 1.0) / kLevelTwoBytesPerCycle;
-    double cycles = std::max({step.arithmetic, step.loads, step.instructions / 5, latency, far_loads});
+    double latency = target_.fma_latency / (reduction.is_dot ? chains_for(results) : 1);
+    double far_loads = far_bytes / std::max(reduction.steps, 1.0) / target_.level_two_bytes_per_cycle;
+    double cycles =
+        std::max({step.arithmetic, step.loads, step.instructions / target_.instructions_per_cycle, latency, far_loads});
     // What hides behind the slowest is not quite free.
     cycles += 0.15 * step.loads + 0.25 * far_loads;
-    return reduction.steps * cycles + results * (reduction.is_dot ? kHorizontal : 1);
+    return reduction.steps * cycles + results * (reduction.is_dot ? target_.horizontal : 1);
   }
 
   double epilogue_cycles() const {
@@ -251,7 +252,7 @@ class TileSearch {
   // Each operand that is packed, once for each tile of the variables that it depends on.
   double pack_cycles() const {
     if (!packed_) return 0;
-    double cycles = kTransposedLane;
+    double cycles = target_.transposed_lane;
     for (size_t i = 0; i < nest_.variables.size(); ++i) {
       if (facts_.depends[*packed_][nest_.variables[i]])
         cycles *= static_cast<double>(planner_.extent(nest_.variables[i]));

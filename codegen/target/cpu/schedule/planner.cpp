@@ -162,7 +162,7 @@ ReducePlan Planner::reduce(const ReduceLoop& loop, bool in_vector, int64_t resul
   std::optional<VariableIndex> columns = in_vector ? std::nullopt : choose_vector(loop, &cycles);
   // Each lane must see its elements in their order.
   bool keeps_order = loop.kind != ReduceKind::ArgMax || columns == plan.serial.back();
-  int chains = results >= kManyResults ? 1 : results >= 4 ? 2 : 4;
+  int chains = chains_for(results);
   if (columns && keeps_order) {
     std::erase(plan.serial, *columns);
     int lanes = lanes_for(*columns);

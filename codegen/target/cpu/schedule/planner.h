@@ -11,10 +11,13 @@
 
 namespace tarn {
 
-constexpr double kHorizontal = 10;  // cycles to combine the lanes of one vector
-
 // Results side by side from which latency is hidden without several accumulators for each.
 constexpr int64_t kManyResults = 8;
+
+// Accumulators for each of so many results.
+inline int chains_for(int64_t results) {
+  return results >= kManyResults ? 1 : results >= 4 ? 2 : 4;
+}
 
 // Tiles of `copies` groups of `lanes` over `extent`.  `equal`: tile sizes differ by one at most.
 std::vector<Segment> split(int64_t extent, int lanes, int copies, bool equal);
