@@ -7,9 +7,7 @@
 
 namespace tarn {
 
-namespace {
-
-std::string_view reduce_name(ReduceKind kind) {
+std::string_view reduce_kind_name(ReduceKind kind) {
   switch (kind) {
     case ReduceKind::Sum:
       return "sum";
@@ -24,6 +22,8 @@ std::string_view reduce_name(ReduceKind kind) {
   }
   return "";
 }
+
+namespace {
 
 class KernelPrinter {
  public:
@@ -105,7 +105,7 @@ class KernelPrinter {
   void print_node(const ReduceLoop& node, int depth) {
     std::string ranges;
     for (VariableIndex variable : node.variables) ranges += (ranges.empty() ? "" : ", ") + range(variable);
-    line(depth, fmt::format("{} = reduce {} {} {{", scalar(node.result), reduce_name(node.kind), ranges));
+    line(depth, fmt::format("{} = reduce {} {} {{", scalar(node.result), reduce_kind_name(node.kind), ranges));
     block(node.body, depth + 1);
     line(depth + 1, fmt::format("yield {}", scalar(node.yield)));
     line(depth, "}");

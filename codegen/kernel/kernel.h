@@ -33,6 +33,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -138,6 +139,8 @@ struct Kernel {
   std::vector<DType> scalars;  // dtype of each scalar
   Block body;
 };
+
+std::string_view reduce_kind_name(ReduceKind kind);  // "sum"
 
 std::string print(const Kernel& kernel);
 

@@ -204,7 +204,7 @@ llvm::Value* KernelEmitter::emit_load(const Load& load, const Point& point) {
     Value* offsets = stride == 0 ? loaded : builder_.CreateAdd(loaded, lane_offsets(stride, lanes));
     value = gather(address.pointer, offsets, mask, dtype, lanes, load.access);
   } else if (stride != 1) {
-    if (stride >= 2 && stride <= target_.max_interleaved) {
+    if (schedule_.is_interleaved(stride)) {
       int active = mask ? dimensions_[static_cast<size_t>(vector)].last_lanes : lanes;
       value = load_strided(address.pointer, static_cast<int>(stride), active, dtype, lanes, load.access);
     } else {

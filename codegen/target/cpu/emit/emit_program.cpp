@@ -97,9 +97,8 @@ CpuModule build_module(const Program& program, const CpuTraits& target, const Ta
 }
 
 Result<std::string> emit_cpu(const Program& program, const TargetOptions& options, EmitKind kind) {
-  Result<CpuTraits> target = find_cpu_traits(options.cpu);
+  Result<CpuTraits> target = find_cpu_traits(options);
   if (!target) return target.error();
-  if (options.parallel_cycles) target->parallel_cycles = *options.parallel_cycles;
   CpuModule built = build_module(program, *target, options);
   if (kind == EmitKind::LlvmIr) {
     std::string text;

@@ -77,7 +77,7 @@ std::optional<size_t> KernelEmitter::interleaved_dimension(const Store& store) c
   if (vector < 0 || !is_simple(store.access)) return std::nullopt;
   FlatAddress flat = flat_address(kernel_, store.access);
   int64_t stride = flat.stride(dimensions_[static_cast<size_t>(vector)].variable);
-  if (stride < 2 || stride > target_.max_interleaved) return std::nullopt;
+  if (!schedule_.is_interleaved(stride)) return std::nullopt;
   for (size_t d = 0; d < dimensions_.size(); ++d) {
     bool is_scalar = dimensions_[d].lanes == 1 && dimensions_[d].copies == stride;
     if (is_scalar && flat.stride(dimensions_[d].variable) == 1) return d;

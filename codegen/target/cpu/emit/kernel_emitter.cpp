@@ -44,7 +44,6 @@ KernelEmitter::Scope::~Scope() {
 KernelEmitter::KernelEmitter(llvm::Module& module, const CpuTraits& target, const Schedule& schedule,
                              const LaunchStep& call, bool is_shared)
     : module_(module),
-      target_(target),
       schedule_(schedule),
       call_(call),
       is_shared_(is_shared),

@@ -215,7 +215,6 @@ class KernelEmitter {
   }
 
   llvm::Module& module_;
-  const CpuTraits& target_;
   const Schedule& schedule_;
   const LaunchStep& call_;
   bool is_shared_;  // by several calls

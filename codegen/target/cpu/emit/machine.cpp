@@ -13,6 +13,7 @@
 #include <mutex>
 #include <new>
 
+#include "codegen/target/target.h"
 #include "ir/base/check.h"
 
 namespace tarn {
@@ -90,6 +91,12 @@ Result<CpuTraits> find_cpu_traits(const std::string& cpu) {
   std::string names;
   for (const CpuTraits& known : known_cpus()) names += ", " + known.name;
   return Error{fmt::format("unknown cpu `{}`; known are native{}", cpu, names)};
+}
+
+Result<CpuTraits> find_cpu_traits(const TargetOptions& options) {
+  Result<CpuTraits> traits = find_cpu_traits(options.cpu);
+  if (traits && options.parallel_cycles) traits->parallel_cycles = *options.parallel_cycles;
+  return traits;
 }
 
 bool runs_here(const CpuTraits& target) {

@@ -13,8 +13,12 @@ class TargetMachine;
 
 namespace tarn {
 
+struct TargetOptions;
+
 // `cpu`: "native" (this machine's processor), or a name of the table in schedule/traits.cpp.
 Result<CpuTraits> find_cpu_traits(const std::string& cpu);
+// With the options' own threshold for threads.
+Result<CpuTraits> find_cpu_traits(const TargetOptions& options);
 
 // True where this machine can run code for `target`.
 bool runs_here(const CpuTraits& target);

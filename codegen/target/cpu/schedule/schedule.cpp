@@ -167,7 +167,7 @@ class Scheduler {
 }  // namespace
 
 Schedule plan(const Kernel& kernel, const CpuTraits& traits) {
-  Schedule schedule{prepare(kernel), {}, {}, {}, {}};
+  Schedule schedule{prepare(kernel), {}, {}, {}, {}, traits.max_interleaved};
   Scheduler(schedule, traits).run();
   return schedule;
 }

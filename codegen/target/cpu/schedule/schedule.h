@@ -106,6 +106,10 @@ struct Schedule {
   ThreadPlan threads;
   // Of each scalar: worth registers throughout the loops that do not change it, even for each copy of a tile.
   std::vector<bool> is_slow;
+  // Elements between lanes up to which a vector is made of whole vectors and shuffles, not gathered or scattered.
+  int64_t max_interleaved = 0;
+
+  bool is_interleaved(int64_t stride) const { return stride >= 2 && stride <= max_interleaved; }
 
   // The nest that all of the kernel but scalar code is; null where there is none.
   const NestPlan* domain() const;
@@ -113,5 +117,8 @@ struct Schedule {
 };
 
 Schedule plan(const Kernel& kernel, const CpuTraits& traits);
+
+// In the manner of a kernel's text; docs/cpu.md explains the words.
+std::string print(const Schedule& schedule);
 
 }  // namespace tarn
