@@ -75,7 +75,8 @@ void add_compile_options(CLI::App& app, CompileOptions& options, std::vector<std
       ->take_all();
   app.add_option("--batch", options.batch, "Batch size, instead of the model's")->check(CLI::PositiveNumber);
   app.add_option("-O", options.opt_level, "Optimisation level")->check(CLI::Range(0, 3))->capture_default_str();
-  app.add_option("--cpu", options.cpu, "native, x86-64, x86-64-v3 (AVX2) or x86-64-v4 (AVX-512)")
+  app.add_option("--cpu", options.cpu,
+                 "native, x86-64, x86-64-v3 (AVX2), x86-64-v4 (AVX-512), or a processor: sapphirerapids, znver4")
       ->capture_default_str();
   app.add_option_function<std::string>(
          "--target",

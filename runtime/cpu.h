@@ -5,7 +5,7 @@
 
 namespace tarn::runtime {
 
-// `needed` is tarn_program.cpu: "x86-64", "x86-64-v3", "x86-64-v4" or "native:feature,feature".
+// `needed` is tarn_program.cpu: a level of x86-64 (x86-64-v3: AVX2, x86-64-v4: AVX-512); another name needs nothing.
 Status check_cpu(const char* needed);
 
 }  // namespace tarn::runtime
