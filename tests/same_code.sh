@@ -33,7 +33,13 @@ fi
 new=$1
 shift
 models=("$@")
-[[ ${#models[@]} -gt 0 ]] || mapfile -t models < <(find "$root/examples" -name '*.tarn' | sort)
+if [[ ${#models[@]} -eq 0 ]]; then
+  # Names from the top of the tree, so that texts of two trees are equal: the IR holds them.
+  old=$(realpath "${old:-.}") new=$(realpath "$new")
+  [[ -z $save ]] || save=$(realpath "$save")
+  cd "$root"
+  mapfile -t models < <(find examples -name '*.tarn' | sort)
+fi
 
 different=0 compared=0
 for model in "${models[@]}"; do

@@ -55,10 +55,25 @@ TEST_CASE("a wrong model gives located diagnostics and writes nothing") {
   CHECK(contains(json.output, "\"line\":4"));
 }
 
+TEST_CASE("--cpu names a level or a processor, whatever runs the compiler") {
+  Workplace here;
+  here.write("net.tarn", kNet);
+  auto first_line = [&](const std::string& cpu) {
+    CommandResult result = here.tarn("build net.tarn --emit=schedules --cpu=" + cpu);
+    CHECK(result.exit_code == 0);
+    return result.output.substr(0, result.output.find('\n'));
+  };
+  CHECK(first_line("x86-64") == "// x86-64: 16 vector registers of 16 bytes");
+  CHECK(first_line("znver4") == "// znver4: 32 vector registers of 64 bytes");
+  CHECK(contains(here.tarn("build net.tarn --emit=llvm --cpu=sapphirerapids").output,
+                 "\"target-cpu\"=\"x86-64-v4\" \"tune-cpu\"=\"sapphirerapids\""));
+  CHECK(contains(here.tarn("build net.tarn --cpu=z80 -o net").output, "known are native, x86-64, x86-64-v3"));
+}
+
 TEST_CASE("every stage can be written") {
   Workplace here;
   here.write("net.tarn", kNet);
-  for (std::string stage : {"ast", "ir", "kernels", "program", "llvm", "asm", "dot", "html"}) {
+  for (std::string stage : {"ast", "ir", "kernels", "program", "schedules", "llvm", "asm", "dot", "html"}) {
     CAPTURE(stage);
     CommandResult result = here.tarn("build net.tarn --emit=" + stage);
     CHECK(result.exit_code == 0);

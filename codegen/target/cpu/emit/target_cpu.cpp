@@ -26,8 +26,7 @@ static Result<std::vector<EmittedFile>> emit_schedules(const Program& program, c
   std::string text = fmt::format("// {}: {} vector registers of {} bytes\n", traits->name, traits->vector_registers,
                                  traits->vector_bytes);
   for (const ProgramEntry& entry : program.entries) {
-    text += fmt::format("\n// {}\n", entry.name);
-    for (const LaunchStep* launch : launches_of(entry)) text += print(plan(launch->kernel, *traits));
+    for (const LaunchStep* launch : launches_of(entry)) text += "\n" + print(plan(launch->kernel, *traits));
   }
   return std::vector<EmittedFile>{{"", std::move(text)}};
 }
