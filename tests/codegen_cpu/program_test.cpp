@@ -171,3 +171,30 @@ TEST_CASE("calls of equal kernels run one function, at their own places") {
   REQUIRE(text);
   CHECK(text->find("@tarn.eval_step.second(ptr") != std::string::npos);
 }
+
+// A loop that thread 0 runs alone stacks what it makes by copies; then all threads read what the last iteration stacked.
+TEST_CASE("threads wait for all that the copies of a loop have moved") {
+  constexpr uint64_t kIn = 0, kSum = 4 * kSize, kStack = kSum + 64, kPart = 4096, kOut = kStack + 4 * kPart,
+                     kEnd = kOut + kPart;
+  KernelBuilder b("next");
+  BufferIndex in = b.in({DType::F32, {kPart / 4}}), out = b.out({DType::F32, {kPart / 4}});
+  VariableIndex i = b.variable(kPart / 4);
+  b.loop(i, [&] { b.store(out, {x(i)}, b.op(ScalarOp::Add, {b.load(in, {x(i)}), b.constant(1)})); });
+  LaunchStep sum{total(), {kIn, kSum}, {{"sum", "sum", ""}}, "", {{0}, {0}}, {4}};
+  LaunchStep next{b.finish(), {kStack + 3 * kPart, kOut}, {{"out", "add", ""}}, ""};
+  Program program = three_kernels();
+  program.arena_bytes = program.persistent_bytes = kEnd;
+  program.entries[0].steps = {{LoopStep{"body", 4, false, {{sum}, {CopyStep{kSum, kStack, 4, {0}, {kPart}}}}}}, {next}};
+  TargetOptions options;
+  options.parallel_cycles = 0;
+  auto compiled = jit(program, options);
+  REQUIRE(compiled);
+  Arena arena(kEnd);
+  std::fill_n(reinterpret_cast<float*>(arena.data()), kEnd / 4, 1.0F);
+  static int barriers;
+  barriers = 0;
+  tarn_team team{0, 2, [](tarn_team*) { ++barriers; }, nullptr, nullptr, {}};
+  CHECK((*compiled)->program()->eval_step.run(arena.data(), &team) == 0);
+  CHECK(barriers == 2);  // before the loop, and between its copies and the kernel that reads them
+  CHECK(*reinterpret_cast<float*>(arena.data() + kStack + 3 * kPart) == static_cast<float>(kSize));
+}

@@ -168,6 +168,7 @@ class EntryEmitter {
     count->addIncoming(b_.getInt64(0), before);
     Value* last = b_.getInt64(static_cast<uint64_t>(loop.length - 1));
     iterations_.push_back(loop.reverse ? b_.CreateSub(last, count) : count);
+    lengths_.push_back(loop.length);
     if (iterations_.size() <= TARN_MAX_LOOPS) {
       uint64_t place = offsetof(tarn_team, iterations) + sizeof(uint64_t) * (iterations_.size() - 1);
       b_.CreateStore(iterations_.back(), b_.CreateGEP(b_.getInt8Ty(), team_, b_.getInt64(place)));
@@ -175,6 +176,7 @@ class EntryEmitter {
     emit_steps(loop.body, is_shared);
     if (is_shared) barrier();
     iterations_.pop_back();
+    lengths_.pop_back();
     count->addIncoming(b_.CreateAdd(count, b_.getInt64(1)), b_.GetInsertBlock());
     b_.CreateCondBr(b_.CreateICmpULT(count, last), body, after);
     b_.SetInsertPoint(after);
@@ -196,7 +198,17 @@ class EntryEmitter {
     when(is_first_, [&] {
       for (const CopyStep* copy : copies) emit_copy(*copy);
     });
-    for (const CopyStep* copy : copies) barriers_.needs_barrier({{copy->to, copy->to + copy->bytes, true, false}});
+    for (const CopyStep* copy : copies) {
+      barriers_.needs_barrier({{copy->from, copy->from + extent(copy->bytes, copy->from_strides), false, false},
+                               {copy->to, copy->to + extent(copy->bytes, copy->to_strides), true, false}});
+    }
+  }
+
+  // Bytes from where a place lies in the first iteration of the loops around to where it ends in the last.
+  uint64_t extent(uint64_t bytes, const std::vector<int64_t>& strides) const {
+    for (size_t loop = 0; loop < strides.size(); ++loop)
+      bytes += static_cast<uint64_t>(strides[loop] * (lengths_[loop] - 1));
+    return bytes;
   }
 
   void emit_copy(const CopyStep& copy) {
@@ -289,6 +301,7 @@ class EntryEmitter {
   Value *arena_ = nullptr, *team_ = nullptr, *thread_ = nullptr, *threads_ = nullptr;
   Value *is_first_ = nullptr, *is_team_ = nullptr, *is_traced_ = nullptr;
   std::vector<Value*> iterations_;  // of the loops around, outermost first
+  std::vector<int64_t> lengths_;    // of the same loops
   struct LaunchCode {
     KernelCode kernel;
     uint32_t number = 0;  // among the launches of the entry point
