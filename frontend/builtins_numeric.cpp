@@ -60,7 +60,8 @@ static Term run_cumprod(Evaluator& e, BuiltinCall& call) {
   return run_prefixes(e, call, "mul", 1);
 }
 
-// Where each element stands in the order along the last axis: the number of those before it, ties by place.
+// Where each element stands in the order along the last axis: the number of those before it, ties by place.  NaN is
+// greater than any number, as NumPy and PyTorch have it.
 // x[.., N] -> i32[.., N]; N^2 comparisons a row, which need no loop and no exchange.
 static ValueId ranks(Builder& b, ValueId x, bool is_descending) {
   Shape shape = b.type(x).shape, pairs = shape;
@@ -76,7 +77,16 @@ static ValueId ranks(Builder& b, ValueId x, bool is_descending) {
   };
   ValueId is_earlier = b.op("lt", {place(rank), place(rank - 1)});
   ValueId is_before = b.op(is_descending ? "gt" : "lt", {other, mine});
-  ValueId is_tied = b.op("and", {b.op("eq", {other, mine}), is_earlier});
+  ValueId is_equal = b.op("eq", {other, mine});
+  if (is_float(b.type(x).dtype)) {
+    ValueId mine_is_nan = b.op("ne", {mine, mine}), other_is_nan = b.op("ne", {other, other});
+    ValueId is_one_nan = is_descending
+                             ? b.op("gt", {b.cast(other_is_nan, DType::I32), b.cast(mine_is_nan, DType::I32)})
+                             : b.op("gt", {b.cast(mine_is_nan, DType::I32), b.cast(other_is_nan, DType::I32)});
+    is_before = b.op("or", {is_before, is_one_nan});
+    is_equal = b.op("or", {is_equal, b.op("and", {mine_is_nan, other_is_nan})});
+  }
+  ValueId is_tied = b.op("and", {is_equal, is_earlier});
   return b.sum(b.cast(b.op("or", {is_before, is_tied}), DType::I32), {rank});
 }
 

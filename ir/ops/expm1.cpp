@@ -24,10 +24,8 @@ const OpDef op_expm1{
     .arity = 1,
     .attrs = {},
     .shape = same_floats,
-    // The derivative e^x is the result + 1.
-    .vjp = [](const VjpArgs& a) -> Gradients {
-      return {a.b.mul(a.cotangent, a.b.add(a.result, a.b.constant_like(a.result, 1)))};
-    },
+    // The result + 1 would be 0 where e^x is small.
+    .vjp = [](const VjpArgs& a) -> Gradients { return {a.b.mul(a.cotangent, a.b.unary("exp", a.inputs[0]))}; },
     .body =
         Elementwise{.eval = [](std::span<const double> x) -> double { return std::expm1(x[0]); }, .lower = lower_expm1},
     .may_diverge = true,

@@ -4,8 +4,9 @@
 
 namespace tarn {
 
-// d prod/dx[i] = the product of the others.  With no zero in the group that is result / x[i]; at the only zero of a
-// group it is the product of the rest; with two zeros it is 0.
+// d prod/dx[i] = the product of the others.  With no zero in the group that is result / x[i].  With zeros it is the
+// product of those that are not, other than x[i], times the zeros other than x[i]: none of them, or one, is multiplied
+// in as a sum over the zeros, so that the second derivative is right too; with two or more, the rule is 0.
 static Gradients prod_vjp(const VjpArgs& a) {
   ValueId x = a.inputs[0];
   Type type = a.b.type(x);
@@ -15,10 +16,13 @@ static Gradients prod_vjp(const VjpArgs& a) {
   ValueId is_zero = a.b.op("eq", {x, zero});
   ValueId safe = a.b.select(is_zero, one, x);
   ValueId others = spread(axes.empty() ? safe : a.b.op("prod", {safe}, a.op.attrs));
-  ValueId zeros = spread(a.b.sum(a.b.select(is_zero, one, zero), axes));
-  ValueId at_zero = a.b.select(a.b.op("eq", {zeros, one}), others, zero);
-  ValueId elsewhere = a.b.select(a.b.op("eq", {zeros, zero}), a.b.div(others, safe), zero);
-  return {a.b.mul(spread(a.cotangent), a.b.select(is_zero, at_zero, elsewhere))};
+  ValueId zeros = spread(a.b.sum(a.b.select(is_zero, one, zero), axes));   // how many
+  ValueId zero_sum = spread(a.b.sum(a.b.select(is_zero, x, zero), axes));  // 0, but with a gradient
+  ValueId other_zeros = a.b.sub(zeros, a.b.select(is_zero, one, zero));
+  ValueId other_zero_sum = a.b.sub(zero_sum, a.b.select(is_zero, x, zero));
+  ValueId rest = a.b.div(others, safe);
+  ValueId with_zero = a.b.select(a.b.op("eq", {other_zeros, one}), a.b.mul(rest, other_zero_sum), zero);
+  return {a.b.mul(spread(a.cotangent), a.b.select(a.b.op("eq", {other_zeros, zero}), rest, with_zero))};
 }
 
 extern const OpDef op_prod;

@@ -220,8 +220,7 @@ void KernelEmitter::arg_max_step(const Reduction& reduction, Values& sums, size_
     Value* before = position ? builder_.CreateMul(position, llvm::ConstantInt::get(index->getType(), extent)) : nullptr;
     position = before ? builder_.CreateAdd(before, index) : index;
   }
-  Value* operands[] = {value, sums[slot]};
-  Value* is_better = code_.apply(ScalarOp::Gt, operands, reduction.dtype, DType::Bool);
+  Value* is_better = code_.is_preferred(value, sums[slot], reduction.dtype);
   const Binding& binding = bindings_[reduction.loop->variables.back()];
   if (binding.kind == Binding::Tiled) {
     Value* mask = active_mask(point, static_cast<int>(binding.dimension));
@@ -278,10 +277,9 @@ llvm::Value* KernelEmitter::finish_arg_max(const Reduction& reduction, const Val
   size_t slot = result * static_cast<size_t>(reduction.copies);
   Value *best = sums[slot], *position = sums[count + slot];
   auto merge = [&](Value* other, Value* other_position) {
-    Value* operands[] = {other, best};
-    Value* is_better = code_.apply(ScalarOp::Gt, operands, reduction.dtype, DType::Bool);
-    Value* is_equal = code_.apply(ScalarOp::Eq, operands, reduction.dtype, DType::Bool);
-    Value* is_earlier = b.CreateAnd(is_equal, b.CreateICmpSLT(other_position, position));
+    Value* is_better = code_.is_preferred(other, best, reduction.dtype);
+    Value* is_tied = b.CreateNot(code_.is_preferred(best, other, reduction.dtype));  // or better
+    Value* is_earlier = b.CreateAnd(is_tied, b.CreateICmpSLT(other_position, position));
     Value* take = b.CreateOr(is_better, is_earlier);
     best = b.CreateSelect(take, other, best);
     position = b.CreateSelect(take, other_position, position);

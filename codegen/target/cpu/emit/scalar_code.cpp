@@ -180,6 +180,11 @@ Value* ScalarCode::compare(ScalarOp op, Value* a, Value* b, DType dtype) {
   return nullptr;
 }
 
+Value* ScalarCode::is_preferred(Value* a, Value* b, DType dtype) {
+  if (!is_float(dtype)) return compare(ScalarOp::Gt, a, b, dtype);
+  return builder_.CreateAnd(builder_.CreateFCmpUGT(a, b), builder_.CreateFCmpORD(b, b));
+}
+
 Value* ScalarCode::cast(Value* x, DType from, DType to) {
   if (from == to) return x;
   int lanes = lanes_of(x);

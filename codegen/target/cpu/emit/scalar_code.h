@@ -31,6 +31,8 @@ class ScalarCode {
   // Kinds other than ArgMax.
   llvm::Constant* identity(ReduceKind kind, DType dtype);
   llvm::Value* combine(ReduceKind kind, llvm::Value* sum, llvm::Value* value, DType dtype);
+  // Where ArgMax prefers `a`: it is greater, or the only NaN of the two.
+  llvm::Value* is_preferred(llvm::Value* a, llvm::Value* b, DType dtype);
 
   VectorMath& math() { return math_; }
 
