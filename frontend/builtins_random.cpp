@@ -2,6 +2,8 @@
 // (`normal[B, 16](0, 1)`, `random_like(x)`).
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "frontend/evaluator.h"
 
 namespace tarn {
@@ -12,6 +14,7 @@ static constexpr double kPi = 3.14159265358979323846;
 static Term draw_each_step(Evaluator& e, const BuiltinCall& call, const std::vector<Axis>& axes) {
   const std::string& path = call.frame->root->path;
   int number = ++e.emit.draws[path];
+  ++e.emit.draw_count;
   std::string stream = join_path(path, number == 1 ? "random" : fmt::format("random.{}", number));
   return e.emit.random_uniform(axes, stream, false);
 }
@@ -34,12 +37,23 @@ static Term draw(Evaluator& e, BuiltinCall& call) {
   return axes ? draw_each_step(e, call, *axes) : Term{};
 }
 
+// [0, w) and [-w, w) for a power of two w: a draw is a multiple of 2^-24, and the result one of w * 2^-24, exactly.
+static bool is_exact_unit(const Term& low, const Term& high) {
+  int exponent = 0;
+  bool is_literal = low.is_number() && high.is_number();
+  return is_literal && std::frexp(high.number(), &exponent) == 0.5 &&
+         (low.number() == 0 || low.number() == -high.number());
+}
+
 static Term run_uniform(Evaluator& e, BuiltinCall& call) {
   Term drawn = draw(e, call);
   if (drawn.is_error()) return {};
-  Term width = e.emit.arithmetic("sub", "-", *call.args[1], *call.args[0], call.span);
-  return e.emit.arithmetic("add", "+", e.emit.arithmetic("mul", "*", drawn, width, call.span), *call.args[0],
-                           call.span);
+  const Term &low = *call.args[0], &high = *call.args[1];
+  Term width = e.emit.arithmetic("sub", "-", high, low, call.span);
+  Term value = e.emit.arithmetic("add", "+", e.emit.arithmetic("mul", "*", drawn, width, call.span), low, call.span);
+  if (value.is_error() || is_exact_unit(low, high)) return value;
+  // The sum may round up to `high`, which is not drawn: then it is `low`, as in torch.Tensor.uniform_.
+  return e.emit.select(e.emit.compare("ne", "!=", value, high, call.span), value, low, call.span);
 }
 
 // Box and Muller, "A note on the generation of random normal deviates", 1958; 1 - u lies in (0, 1].

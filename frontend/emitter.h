@@ -24,6 +24,7 @@ class Emitter {
   const int64_t batch;                 // B
   std::string path;                    // of the layer being elaborated, for locations
   std::map<std::string, int> draws;    // by path: random draws so far
+  int draw_count = 0;                  // of all paths
   std::map<std::string, Term> states;  // by path: current value of states and optimizer slots
 
   Func& func() { return builder_.func(); }

@@ -158,7 +158,8 @@ Term Evaluator::apply_layer(const Call& call) {
   return run_layer(decl, frame, std::move(args), instance_path(call), call.span);
 }
 
-// The same model on the same values is elaborated once.
+// The same model on the same values is elaborated once; one that draws random numbers, once for each call of an
+// expression: `enc(x) - enc(x)` compares two views, and the n-th call of a metric means the n-th of the loss.
 Term Evaluator::call_model(const ast::Decl& decl, std::vector<Term> args, Span span) {
   std::pair<const ast::Decl*, std::vector<uint32_t>> key{&decl, {}};
   bool is_plain = true;
@@ -166,12 +167,23 @@ Term Evaluator::call_model(const ast::Decl& decl, std::vector<Term> args, Span s
     is_plain = is_plain && arg.is_tensor();
     key.second.push_back(arg.value.index);
   }
-  if (auto found = model_results_.find(key); is_plain && found != model_results_.end()) return found->second;
+  ModelCalls* calls = is_plain ? &model_calls_[key] : nullptr;
+  if (calls && !calls->results.empty() && !calls->draws) return calls->results[0];
+  if (calls && calls->next < calls->results.size()) return calls->results[calls->next++];
   FramePtr frame = make_frame(FrameKind::Layer, &decl);
   if (!fill_statics(decl, frame, span)) return {};
+  int draws_before = emit.draw_count;
   Term result = run_layer(decl, frame, std::move(args), prefix_models ? decl.name.text : "", span);
-  model_results_[key] = result;
+  if (calls) {
+    calls->draws = emit.draw_count != draws_before;
+    calls->results.push_back(result);
+    calls->next = calls->results.size();
+  }
   return result;
+}
+
+void Evaluator::restart_model_calls() {
+  for (auto& [key, calls] : model_calls_) calls.next = 0;
 }
 
 // Checks the arguments against the signature, which names their dimensions.

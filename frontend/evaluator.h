@@ -100,6 +100,8 @@ class Evaluator {
   std::vector<Axis> eval_dims(const std::vector<ast::ExprPtr>& dims, const FramePtr& frame);
   bool match_type(const ast::TypeExpr& type, Term& value, const FramePtr& frame, Leading& leading,
                   const std::string& what, const std::string& subject, const std::string& rule, Span span);
+  // The next call of a model that draws random numbers means the first one again: at the begin of a loss or metric.
+  void restart_model_calls();
   // Readable dumps: the value is called after the name the user gave it, once.
   void name_value(const Term& term, const std::string& name);
   Term draw_uniform(Span span);  // one draw for each element of the parameter at hand
@@ -224,7 +226,13 @@ class Evaluator {
   std::optional<ScheduleContext> schedule_;
   std::map<const ast::Decl*, Term> constants_;
   std::set<const ast::Decl*> evaluating_;  // constants being computed, to find cycles
-  std::map<std::pair<const ast::Decl*, std::vector<uint32_t>>, Term> model_results_;
+  // Calls of one model on the same values.
+  struct ModelCalls {
+    std::vector<Term> results;  // one, or of a model that draws random numbers, one for each call
+    bool draws = false;
+    size_t next = 0;  // the number of the next call
+  };
+  std::map<std::pair<const ast::Decl*, std::vector<uint32_t>>, ModelCalls> model_calls_;
   std::set<uint32_t> named_values_;
   int64_t applied_ = 0;  // calls so far, so that nested loops over nothing end
   int levels_ = 0;       // of eval() now active

@@ -180,13 +180,43 @@ bool is_frozen_for_ever(const OptimizerPlan& plan, std::string_view path) {
   return false;
 }
 
+// The epoch from which a parameter is trained; 0: it always is.
+static int64_t first_epoch(const OptimizerPlan& plan, std::string_view path) {
+  int64_t until = 0;
+  for (const OptimizerPlan::Freeze& freeze : plan.freezes) {
+    if (freeze.until_epoch && matches_glob(path, freeze.glob)) until = std::max(until, *freeze.until_epoch);
+  }
+  return until;
+}
+
+// What the optimizer calls `t`: the number of this step among those in which the parameter takes part.  A parameter that
+// stands still at first counts its own, in a slot of that name: averages that begin with it are corrected by it.
+static Term own_step(Evaluator& e, const OptimizerPlan& plan, const ParamSpec& spec) {
+  const ast::Name& name = plan.decl->supplied[2].name;
+  if (first_epoch(plan, spec.path) == 0) return plan.step;
+  static const ast::Expr kNone = [] {
+    ast::Expr zero;
+    zero.kind = ExprKind::Number;
+    zero.is_integer = true;
+    return zero;
+  }();
+  std::string path = join_path(spec.path, name.text);
+  auto [entry, is_new] = e.session.params.try_emplace(path);
+  if (is_new) {
+    FramePtr frame = e.make_frame(FrameKind::Function, plan.decl);
+    entry->second = {path, Role::Slot, DType::F64, {}, &kNone, frame, name.span, plan.span};
+    e.session.param_order.push_back(path);
+  }
+  Term before = e.emit.weak(e.param_value(entry->second).value);
+  Term step = e.emit.arithmetic("add", "+", before, integer_term(1), plan.span);
+  e.emit.states[path] = step;
+  return step;
+}
+
 // Before its epoch a frozen parameter and its slots stay as they are.
 static void hold_frozen(Evaluator& e, const OptimizerPlan& plan, const ParamSpec& spec,
                         const std::vector<std::string>& paths) {
-  int64_t until = 0;
-  for (const OptimizerPlan::Freeze& freeze : plan.freezes) {
-    if (freeze.until_epoch && matches_glob(spec.path, freeze.glob)) until = std::max(until, *freeze.until_epoch);
-  }
+  int64_t until = first_epoch(plan, spec.path);
   if (until == 0) return;
   Term epoch = e.emit.number_argument("epoch", Role::Epoch);
   Term is_free = e.emit.compare("ge", ">=", epoch, integer_term(until), plan.span);
@@ -212,7 +242,13 @@ void update_parameter(Evaluator& e, const OptimizerPlan& plan, const ParamSpec& 
   frame->names[parameter] = e.param_value(spec);
   frame->names[decl.supplied[1].name.text] = gradient;
   frame->stored[parameter] = spec.path;
-  if (decl.supplied.size() == 3) frame->names[decl.supplied[2].name.text] = plan.step;
+  std::vector<std::string> updated;
+  if (decl.supplied.size() == 3) {
+    Term step = own_step(e, plan, spec);
+    frame->names[decl.supplied[2].name.text] = step;
+    std::string counted = join_path(spec.path, decl.supplied[2].name.text);
+    if (e.emit.states.count(counted)) updated.push_back(counted);
+  }
   Span before = e.session.user_span;
   e.session.user_span = plan.span;
   e.emit.path = spec.path;
@@ -221,7 +257,6 @@ void update_parameter(Evaluator& e, const OptimizerPlan& plan, const ParamSpec& 
     e.session.error(decl.name.span, fmt::format("optimizer `{}` never updates `{}`", decl.name.text, parameter),
                     "optimizer.C3");
   } else {
-    std::vector<std::string> updated;
     for (const auto& [name, path] : frame->stored) {
       if (e.emit.states.count(path)) updated.push_back(path);
     }
@@ -237,7 +272,9 @@ void clip_gradients(Evaluator& e, const Term& limit, std::vector<Term>& gradient
   for (const Term& gradient : gradients) {
     std::vector<size_t> axes;
     for (size_t i = 0; i < gradient.axes.size(); ++i) axes.push_back(i);
-    Term square = emit.arithmetic("mul", "*", gradient, gradient, span);
+    // In f64: the square of a finite gradient may be infinite in f32, and its norm is not.
+    Term wide = emit.cast(gradient, DType::F64, span);
+    Term square = emit.arithmetic("mul", "*", wide, wide, span);
     squares = emit.add_widened(squares, emit.reduce(ReduceOp::Sum, square, axes, false, span), span);
   }
   Term norm = emit.unary("sqrt", squares, span);

@@ -37,9 +37,11 @@ Objective ProgramBuilder::evaluate(Evaluator& evaluator) {
     evaluator.bind_names(entry->names, entry->is_tuple, value, frame, entry->value->span);
   }
   for (const LossSpec& loss : spec_.losses) {
+    evaluator.restart_model_calls();
     objective.losses.push_back(scalar_result(evaluator, *loss.entry, frame, "loss.scalar"));
   }
   for (const ast::Entry* entry : spec_.metrics) {
+    evaluator.restart_model_calls();
     objective.metrics.emplace_back(entry->names[0].text, scalar_result(evaluator, *entry, frame, "loss.scalar"));
   }
   return objective;

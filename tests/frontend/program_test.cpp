@@ -241,6 +241,41 @@ TEST_CASE("freezing: for ever and until an epoch") {
   CHECK(values["b.w"] != before["b.w"]);
 }
 
+// The first step of Adam moves each weight by the rate, in the direction of its gradient: bias correction counts from
+// the thaw, where the averages begin.
+TEST_CASE("an optimizer's step counts those in which the parameter took part") {
+  Module module = compile_expanded(
+      "data d = csv(\"d.csv\") { x: f32[1] = cols[0..1] }\n"
+      "model m(x: f32[B,1]) { param a: f32[1] = zeros; param b: f32[1] = zeros; return (a + b) * x }\n"
+      "train m on d { loss = sum(m(x)); batch = 1\n optimizer = adam(lr = 0.01, eps = 0) { freeze \"b\" until epoch 1 "
+      "} }");
+  Values values = {{"seed", {1}}, {"x", {3}}, {"count", {1}}, {"epoch", {0}}};
+  run(module, "init", values);
+  for (int step = 1; step <= 6; ++step) {
+    values["epoch"] = {step <= 3 ? 0.0 : 1.0};
+    run(module, "train_step", values);
+    CHECK(values["a"][0] == doctest::Approx(-0.01 * step).epsilon(1e-6));
+    CHECK(values["b"][0] == doctest::Approx(-0.01 * std::max(step - 3, 0)).epsilon(1e-6));
+  }
+  CHECK(values["b.t"][0] == 3);
+}
+
+TEST_CASE("two calls of a model with dropout are two draws, and a metric sees the first of the loss") {
+  Module module = compile_expanded(
+      "data d = csv(\"d.csv\") { x: f32[64] = cols[0..64] }\n"
+      "model m(x: f32[B,64]) { param w: f32[64] = ones; return (w * x) |> dropout[0.5] }\n"
+      "train m on d { let a = m(x); loss = sum(m(x) * m(x)); batch = 1; optimizer = sgd(lr = 0)\n"
+      " metric first = sum(m(x)); metric same = sum(a * m(x)); metric squares = sum(m(x) * m(x)) }");
+  Values values = {{"seed", {5}}, {"x", std::vector<double>(64, 1)}, {"count", {1}}, {"step", {0}}};
+  run(module, "init", values);
+  run(module, "train_step", values);
+  // An entry that is kept is 2: both draws keep about 16 of 64, one keeps about 32.
+  CHECK(values["loss"][0] / 4 == doctest::Approx(16).epsilon(0.6));
+  CHECK(values["same"][0] == 2 * values["first"][0]);
+  CHECK(values["squares"][0] == values["loss"][0]);
+  CHECK(values["loss"][0] != values["same"][0]);
+}
+
 TEST_CASE("dropout: the rate holds, what stays is scaled, evaluation changes nothing") {
   Module module = compile_expanded(
       "data d = csv(\"d.csv\") { x: f32[64] = cols[0..64] }\n"

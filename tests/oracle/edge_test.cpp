@@ -117,4 +117,25 @@ TEST_CASE("functions where their pieces meet, at NaN, at infinity and where numb
   }
 }
 
+TEST_CASE("clip_norm: finite gradients whose squares are not") {
+  std::unique_ptr<Runner> runner =
+      jit_runner(compile_text("clip",
+                              "data d = npy() { x: f32[2] = \"x.npy\" }\n"
+                              "model m(x: f32[B, 2]) { param w: f32[2] = zeros; return w * x }\n"
+                              "train m on d { loss = sum(m(x)); batch = 1; clip_norm = 1; optimizer = sgd(1) }\n"),
+                 "native", 2);
+  runner->init();
+  runner->set_input(0, std::vector<double>{3e36, 4e36});
+  runner->train_step();
+  check_numbers(runner->get("w"), {-0.6, -0.8}, 1e-6);
+}
+
+TEST_CASE("uniform never draws its upper end") {
+  std::unique_ptr<Runner> runner = jit_runner(
+      compile_text("draws", "model m(x: f32[B, 65536]) = x + uniform[65536](16777215, 16777216)\n"), "native", 2);
+  runner->init();
+  runner->set_input(0, std::vector<double>(65536, 0.0));
+  for (double value : runner->predict()) REQUIRE(value == 16777215);
+}
+
 }  // namespace tarn::oracle
