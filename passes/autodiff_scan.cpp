@@ -50,14 +50,38 @@ Result<Gradients> ScanGradient::run() {
   return gradients;
 }
 
+std::vector<bool> ScanGradient::carries_with_cotangents() const {
+  std::vector<bool> made(parts_.carries);
+  for (size_t c = 0; c < parts_.carries; ++c) made[c] = cotangents_[c].is_valid();
+  for (bool changed = true; changed;) {
+    std::vector<bool> reaches(body_.values.size(), false);
+    for (size_t r = 0; r < body_.results.size(); ++r) {
+      bool has_cotangent = r < parts_.carries ? made[r] : cotangents_[r].is_valid();
+      if (has_cotangent) reaches[body_.results[r].value.index] = true;
+    }
+    for (size_t i = body_.ops.size(); i-- > 0;) {
+      const Op& op = body_.ops[i];
+      bool is_read = std::any_of(op.results.begin(), op.results.end(), [&](ValueId v) { return reaches[v.index]; });
+      for (ValueId operand : op.operands) reaches[operand.index] = reaches[operand.index] || is_read;
+    }
+    changed = false;
+    for (size_t c = 0; c < parts_.carries; ++c) {
+      if (made[c] || !reaches[body_.args[c].value.index]) continue;
+      made[c] = changed = true;
+    }
+  }
+  return made;
+}
+
 std::optional<Error> ScanGradient::differentiate() {
   ScanDependents dependents = scan_dependents(module_, op_, needs_);
+  std::vector<bool> has_cotangent = carries_with_cotangents();
   Builder inner(body_);
   forward_args_ = body_.args.size();
   std::vector<ReverseWalk::Seed> seeds;
   std::vector<ValueId> targets;
   for (size_t c = 0; c < parts_.carries; ++c) {
-    if (!dependents.body_args[c]) continue;
+    if (!dependents.body_args[c] || !has_cotangent[c]) continue;
     ValueId next = body_.results[c].value;
     ValueId cotangent = inner.argument(body_.type(next), "d." + body_.results[c].name);
     carries_.push_back({c, cotangent, {}});

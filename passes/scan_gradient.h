@@ -33,6 +33,9 @@ class ScanGradient {
   // --- step 1: the body's own reverse walk, appended to the body ---
 
   std::optional<Error> differentiate();
+  // Carries that reach a result of the scan that has a cotangent.  Others have none either, not even zeros: 0 times the
+  // infinite slope of what nothing reads would be NaN.
+  std::vector<bool> carries_with_cotangents() const;
   ValueId constant_cotangent(size_t i) const;
 
   // --- step 2: what is the same in each run, and what of the forward body is computed again ---

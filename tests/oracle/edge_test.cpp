@@ -63,6 +63,11 @@ static const Edge kEdges[] = {
     {"softmax(x)", {-kInf, -kInf}, {0, 0}, {0, 0}},
     {"softmax(x)", {-kInf, 1, 1}, {0, 0.5, 0.5}, {0, 0, 0}},
     {"log_softmax(x)", {-kInf, 1}, {-kInf, 0}, {}},
+    // A carry of a loop that grows without bound, beside the one that is read.
+    {"scan t in 2, carry a = x, carry b = x { next a = 0.5 * a; next b = exp(1000 * b); yield a }",
+     {2, 4},
+     {1, 2, 0.5, 1},
+     {0.75, 0.75}},
     // Second derivatives through values that a first one takes for constants.
     {"grad(sum(softplus(x)), x)", {0, 0}, {0.5, 0.5}, {0.25, 0.25}},
     {"grad(huber(x, 0 * x), x)", {0, 0}, {0, 0}, {0.5, 0.5}},
