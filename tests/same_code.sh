@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# same_code.sh OLD NEW [MODEL.tarn...]: do two builds of tarn make the same LLVM IR?
+# same_code.sh [--code] OLD NEW [MODEL.tarn...]: do two builds of tarn make the same LLVM IR?
 #
 # OLD and NEW are `tarn` programs, or folders that `same_code.sh --save FOLDER TARN [MODEL.tarn...]` has written.
 # Compares --emit=llvm of the models (default: every one under examples/) at each --cpu and -O listed below.  Exit code
-# 1 and the first lines that differ where a text differs or only one of the two compiles the model.
+# 1 and the first lines that differ where a text differs or one of the two does not compile the model.
+# --code: functions alone, not the tables of names, places in the source and configuration.
 set -euo pipefail
 cpus=(x86-64 x86-64-v3 x86-64-v4 native)
 levels=(0 2)
@@ -16,17 +17,26 @@ text_of() {
   if [[ -d $1 ]]; then
     gzip -dc "$1/$(name_of "$2" "$3" "$4")"
   else
-    "$1" build "$2" --emit=llvm --cpu="$3" -O"$4" -o - 2>&1 || echo "exit code $?"
+    "$1" build "$2" --emit=llvm --cpu="$3" -O"$4" -o - 2>&1 || echo "exit code $? of $1"
   fi
 }
 
-save=""
+# What is compared of a text.
+part_of() {
+  if [[ -n $only_code ]]; then sed -e '/^@tarn\.table/d' -e 's/@tarn\.table[.0-9]*/@tarn.table/g'; else cat; fi
+}
+
+only_code="" save=""
+if [[ ${1:-} == --code ]]; then
+  only_code=1
+  shift
+fi
 if [[ ${1:-} == --save ]]; then
   save=$2
   shift 2
   mkdir -p "$save"
 else
-  [[ $# -ge 2 ]] || { sed -n 2,6p "$0" >&2; exit 2; }
+  [[ $# -ge 2 ]] || { sed -n 2,7p "$0" >&2; exit 2; }
   old=$1
   shift
 fi
@@ -50,7 +60,8 @@ for model in "${models[@]}"; do
         continue
       fi
       compared=$((compared + 1))
-      if ! difference=$(diff <(text_of "$old" "$model" "$cpu" "$level") <(text_of "$new" "$model" "$cpu" "$level")); then
+      if ! difference=$(diff <(text_of "$old" "$model" "$cpu" "$level" | part_of) \
+                           <(text_of "$new" "$model" "$cpu" "$level" | part_of)); then
         different=$((different + 1))
         echo "$(basename "$model") --cpu=$cpu -O$level differs:"
         head -n 6 <<< "$difference"

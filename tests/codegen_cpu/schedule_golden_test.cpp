@@ -79,6 +79,12 @@ Kernel wide_product() {
   return named(kernel, "wide_product", {"x", "w", "y"}, "ijk");
 }
 
+// Its smaller tiles have too few results to hide latency: several sums for each.
+Kernel small_product() {
+  Kernel kernel = einsum_kernel("i,j = i,k * k,j", {{'i', 7}, {'j', 100}, {'k', 64}});
+  return named(kernel, "small_product", {"x", "w", "y"}, "ijk");
+}
+
 Kernel convolution() {
   LabelSizes sizes{{'b', 32}, {'f', 16}, {'h', 28}, {'w', 28}, {'c', 6}, {'r', 5}, {'s', 5}};
   Kernel kernel = einsum_kernel("b,f,h,w = b,c,h+r,w+s * f,c,r,s", sizes);
@@ -123,8 +129,8 @@ std::string text_of(const Kernel& kernel) {
 }  // namespace
 
 TEST_CASE("golden files of schedules") {
-  for (Kernel (*make)() :
-       {elementwise, softmax, product_with_momentum, wide_product, convolution, long_sum, transposition, pooling}) {
+  for (Kernel (*make)() : {elementwise, softmax, product_with_momentum, wide_product, small_product, convolution,
+                           long_sum, transposition, pooling}) {
     Kernel kernel = make();
     std::string path = std::string(TARN_SOURCE_DIR) + "/tests/golden/schedules/" + kernel.name + ".txt";
     std::string actual = text_of(kernel);

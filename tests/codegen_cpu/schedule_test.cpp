@@ -74,6 +74,13 @@ TEST_CASE("with half the registers the tile is another") {
   CHECK(wide.sums > narrow.sums);
 }
 
+TEST_CASE("a processor with half the rate is expected to take twice as long") {
+  double whole = plan(product(512, 512, 512), *find_cpu("sapphirerapids")).domain()->cycles;
+  double half = plan(product(512, 512, 512), *find_cpu("znver4")).domain()->cycles;
+  CHECK(half > 1.8 * whole);
+  CHECK(half < 2.2 * whole);
+}
+
 TEST_CASE("tiles cover each loop once") {
   for (const CpuTraits& traits : known_cpus()) {
     for (const LabelSizes& sizes : kShapes) {
@@ -162,7 +169,6 @@ TEST_CASE("the table of processors") {
     CHECK((traits.level_two_period() & (traits.level_two_period() - 1)) == 0);
   }
   CHECK(!find_cpu("z80"));
-  // A smaller cache holds smaller panels, and a block of a long sum has fewer iterations.
   CHECK(find_cpu("znver4")->panel_bytes() < find_cpu("sapphirerapids")->panel_bytes());
 }
 
