@@ -149,37 +149,3 @@ TEST_CASE("distances: a reduction that is no product") {
   });
   CHECK(check_kernel(b.finish()) == "");
 }
-
-// llvm marks what it moves through the stack; a loop with such a line runs at half speed.
-TEST_CASE("inner loops of products do not spill") {
-  int64_t shapes[][3] = {{32, 64, 784}, {64, 784, 32}, {32, 32, 64}, {128, 512, 784}, {256, 256, 256}, {32, 10, 32}};
-  for (const auto& [m, n, k] : shapes) {
-    for (Layout layout : {Layout{false, false}, Layout{true, false}}) {
-      for (const char* cpu : {"x86-64-v3", "x86-64-v4"}) {
-        TargetOptions options;
-        options.cpu = cpu;
-        Result<std::string> assembly = emit_cpu(program_of(product(m, n, k, layout)), options, EmitKind::Assembly);
-        REQUIRE(assembly);
-        std::istringstream lines(*assembly);
-        std::string line, block;
-        int products = 0;
-        bool spills = false;
-        while (std::getline(lines, line)) {
-          if (line.starts_with(".LBB")) {
-            products = 0;
-            spills = false;
-          }
-          products += line.find("vfmadd") != std::string::npos;
-          spills |= line.find("Spill") != std::string::npos || line.find("Reload") != std::string::npos;
-          if (line.find("\tjne\t") != std::string::npos && products > 4) {
-            CAPTURE(cpu);
-            CAPTURE(m);
-            CAPTURE(n);
-            CAPTURE(k);
-            CHECK_FALSE(spills);
-          }
-        }
-      }
-    }
-  }
-}

@@ -8,8 +8,6 @@
 #include <cstring>
 #include <thread>
 
-#include "codegen/target/cpu/emit/machine.h"
-
 namespace tarn::testing {
 
 namespace {
@@ -26,15 +24,6 @@ uint64_t round_up(uint64_t bytes) {
 }
 
 }  // namespace
-
-std::vector<std::string> runnable_cpus() {
-  std::vector<std::string> result;
-  for (const char* cpu : {"x86-64", "x86-64-v3", "x86-64-v4"}) {
-    Result<CpuTraits> target = find_cpu_traits(cpu);
-    if (target && runs_here(*target)) result.push_back(cpu);
-  }
-  return result;
-}
 
 Arena::Arena(uint64_t bytes) : memory_(bytes + 64, kCanary), bytes_(bytes) {
   auto address = reinterpret_cast<uintptr_t>(memory_.data());
@@ -89,7 +78,7 @@ std::string run_compiled(const Kernel& kernel, const std::string& cpu, uint32_t 
   TargetOptions options;
   options.cpu = cpu;
   if (threads > 1) options.parallel_cycles = 0;  // share out even the smallest kernel
-  Result<std::unique_ptr<JitProgram>> compiled = jit(program, options);
+  Result<std::unique_ptr<JitProgram>> compiled = compile_program(program, options);
   if (!compiled) return compiled.error().message;
   const tarn_program* table = (*compiled)->program();
   Arena arena(program.arena_bytes);
@@ -151,7 +140,7 @@ std::string check_kernel(const Kernel& kernel, double tolerance, double low, dou
   for (const KernelBuffer& buffer : kernel.buffers) inputs.push_back(random_bytes(buffer.type, random, low, high));
   std::vector<Bytes> expected = inputs;
   run_reference(kernel, expected);
-  for (const std::string& cpu : runnable_cpus()) {
+  for (const std::string& cpu : next_cpus()) {
     std::vector<Bytes> single;
     for (uint32_t threads : {1u, 2u, 3u}) {
       std::vector<Bytes> found = inputs;

@@ -12,8 +12,13 @@
 
 namespace tarn::testing {
 
-// Processor levels that this machine can run.
+// What a test program compiles for, and how: a test program links one of jit_programs.cpp (processor levels of the CPU
+// target that this machine can run) and tests/codegen_c/c_programs.cpp (C compilers with their options).  The names are
+// TargetOptions::cpu.
 std::vector<std::string> runnable_cpus();
+// Those that the next kernel is checked with: all of them, or one in turn where compiling takes long.
+std::vector<std::string> next_cpus();
+Result<std::unique_ptr<JitProgram>> compile_program(const Program& program, const TargetOptions& options);
 
 // Memory of a program, 64-aligned.
 class Arena {

@@ -206,7 +206,7 @@ static Verdict check_machine_code(const Module& module, uint64_t seed, const std
   options.opt_level = kLevels[seed / 4 % 4];
   bool shares = seed % 2 == 0;  // out even the smallest kernel
   if (shares) options.parallel_cycles = 0;
-  Result<std::unique_ptr<JitProgram>> code = jit(*program, options);
+  Result<std::unique_ptr<JitProgram>> code = testing::compile_program(*program, options);
   TARN_CHECK(code, "jit: {}", code.error().message);
   Tensors found = run_machine_code(*program, **code, func, args, 1);
   double error = distance(expected, found);

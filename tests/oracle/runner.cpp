@@ -260,18 +260,22 @@ class JitRunner : public Runner {
   std::unique_ptr<unsigned char, decltype(&std::free)> arena_;
 };
 
-std::unique_ptr<Runner> jit_runner(Module module, std::string_view cpu, int opt_level) {
+std::unique_ptr<Runner> program_runner(Module module, int opt_level, const Compile& compile) {
   PipelineOptions passes;
   passes.opt_level = opt_level;
   run_passes(module, passes);
   Result<Program> program = build_program(module);
   REQUIRE_MESSAGE(bool(program), program.error().message);
+  Result<std::unique_ptr<JitProgram>> code = compile(*program);
+  REQUIRE_MESSAGE(bool(code), code.error().message);
+  return std::make_unique<JitRunner>(std::move(*code));
+}
+
+std::unique_ptr<Runner> jit_runner(Module module, std::string_view cpu, int opt_level) {
   TargetOptions options;
   options.cpu = cpu;
   options.opt_level = opt_level;
-  Result<std::unique_ptr<JitProgram>> code = jit(*program, options);
-  REQUIRE_MESSAGE(bool(code), code.error().message);
-  return std::make_unique<JitRunner>(std::move(*code));
+  return program_runner(std::move(module), opt_level, [&](const Program& program) { return jit(program, options); });
 }
 
 }  // namespace tarn::oracle

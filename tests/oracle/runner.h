@@ -1,11 +1,13 @@
 // Runs a compiled model by the names of its tensors: by the interpreter in f64, or as machine code in this process.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "codegen/target/cpu/emit/jit.h"
 #include "ir/graph.h"
 #include "passes/pipeline.h"
 
@@ -39,6 +41,9 @@ std::string read_text(const std::string& path);
 // `passes`: what the module goes through before it is evaluated.
 std::unique_ptr<Runner> interpret_runner(Module module, const PipelineOptions& passes);
 std::unique_ptr<Runner> jit_runner(Module module, std::string_view cpu, int opt_level);
+// By another target's code, loaded into this process.
+using Compile = std::function<Result<std::unique_ptr<JitProgram>>(const Program&)>;
+std::unique_ptr<Runner> program_runner(Module module, int opt_level, const Compile& compile);
 
 // `text` with its optimizer replaced by one that leaves the parameters alone and keeps each gradient in slot `grad`.
 std::string with_probe(const std::string& text);
