@@ -77,6 +77,7 @@ class Build {
     options.opt_level = options_.compile.opt_level;
     options.name = identifier_of(stem_of(output));
     options.source = options_.compile.input;
+    options.is_freestanding = options_.is_freestanding;
     return options;
   }
 
@@ -179,6 +180,11 @@ int run_build(const BuildOptions& given) {
   if (std::find(kinds.begin(), kinds.end(), options.emit) == kinds.end()) {
     fmt::print(stderr, "tarn: error: --emit={} is not what target `{}` makes; it makes {}\n", options.emit, target.name,
                fmt::join(kinds, ", "));
+    return kExitUsage;
+  }
+  if (options.is_freestanding && !target.makes_freestanding) {
+    fmt::print(stderr, "tarn: error: --freestanding is not for target `{}`: its code calls the C library\n",
+               target.name);
     return kExitUsage;
   }
   return Build(options, target).run();

@@ -114,6 +114,8 @@ void add_build(CLI::App& app, CommandLine& line) {
   build->add_option("--emit", line.build.emit, emit_help())->type_name("KIND");
   build->add_option("--depfile", line.build.depfile, "Write what the output depends on, for make and ninja");
   build->add_flag("--locs", line.build.locations, "Print source locations in IR");
+  build->add_flag("--freestanding", line.build.is_freestanding,
+                  "Code that needs no C library, for processors without one (--target=c)");
   build->add_flag("--symbols", line.build.keep_symbols, "Keep symbols in the executable");
 }
 

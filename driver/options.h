@@ -37,6 +37,7 @@ struct BuildOptions {
   std::string depfile;
   bool locations = false;
   bool keep_symbols = false;
+  bool is_freestanding = false;
 };
 
 struct RunOptions {

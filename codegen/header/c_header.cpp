@@ -108,8 +108,9 @@ static std::string table(const HeaderFacts& facts, tarn_role role, const char* t
 }
 
 static std::string opening(const HeaderFacts& facts) {
-  std::string text = fill("/* {0}: compiled from {1} by tarn {2}, for {3}.  Link lib{0}.a and the C math library.\n",
-                          {comment(facts.name), comment(facts.source), comment(facts.version), comment(facts.cpu)});
+  std::string text = fill("/* {0}: compiled from {1} by tarn {2}, for {3}.  {4}\n",
+                          {comment(facts.name), comment(facts.source), comment(facts.version), comment(facts.cpu),
+                           facts.link.empty() ? "Link lib" + facts.name + ".a and the C math library." : facts.link});
   text += table(facts, TARN_INPUT, "Inputs, one batch of raw data");
   text += table(facts, TARN_OUTPUT, "Outputs of predict");
   text += table(facts, TARN_METRIC, "Metrics");

@@ -19,10 +19,11 @@ struct HeaderTensor {
 };
 
 struct HeaderFacts {
-  std::string name;     // of the model: "mnist"; the library's symbol is NAME_program
-  std::string source;   // "mnist.tarn"
-  std::string version;  // of the compiler
-  std::string cpu;      // "x86-64-v3"
+  std::string name;       // of the model: "mnist"; the library's symbol is NAME_program
+  std::string source;     // "mnist.tarn"
+  std::string version;    // of the compiler
+  std::string cpu;        // "x86-64-v3"
+  std::string link = {};  // what to do with the code; "": link libNAME.a and the C math library
   uint64_t arena_bytes = 0;
   uint64_t arena_alignment = 64;
   uint32_t batch = 0;

@@ -20,8 +20,9 @@ struct TargetOptions {
   std::optional<double> parallel_cycles;
   // Symbol of the tarn_program: "tarn_model_program" in an executable, "NAME_program" in a library.
   std::string program_symbol = "tarn_model_program";
-  std::string name = {};    // of the model in a header, a C identifier: "mnist"
-  std::string source = {};  // the model file, as comments name it: "mnist.tarn"
+  std::string name = {};         // of the model in a header, a C identifier: "mnist"
+  std::string source = {};       // the model file, as comments name it: "mnist.tarn"
+  bool is_freestanding = false;  // code that calls no C library; of targets that can (makes_freestanding)
 };
 
 struct EmittedFile {
@@ -50,6 +51,7 @@ struct Target {
   std::vector<Emission> emissions;
   // What code made with these options needs to run: "x86-64-v3".  Errors: an unknown processor.
   Result<std::string> (*required_cpu)(const TargetOptions& options);
+  bool makes_freestanding = false;  // obeys TargetOptions::is_freestanding
 
   const Emission* find_emission(std::string_view kind) const;  // nullptr: it makes no such thing
   std::vector<std::string> kinds() const;                      // of --emit, "exe" and "lib" included
