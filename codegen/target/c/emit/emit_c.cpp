@@ -9,6 +9,7 @@
 #include "codegen/target/c/emit/emit_tables.h"
 #include "codegen/target/c/emit/kernel_emitter.h"
 #include "codegen/target/c/emit/parts.h"
+#include "ir/entry.h"
 #include "runtime/tarn_abi.h"
 
 namespace tarn::c_source {
@@ -114,7 +115,9 @@ class SourceEmitter {
 
   std::string run() {
     std::string entries;
-    for (const ProgramEntry& entry : program_.entries) entries += entry_text(entry);
+    for (const ProgramEntry& entry : program_.entries) {
+      if (entry_from_name(entry.name)) entries += entry_text(entry);  // nobody can call another one
+    }
     bool has_api = !options_.header.empty();
     std::string code = kernels_ + kEntryHelpers + entries + "\n" + tables_text(program_, options_.program_symbol);
     std::string api = has_api ? api_text() : "";

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "codegen/target/c/emit/names.h"
+#include "ir/entry.h"
 #include "runtime/tarn_abi.h"
 
 namespace tarn::c_source {
@@ -85,7 +86,8 @@ static std::string kernels_text(const ProgramEntry& entry) {
 
 std::string tables_text(const Program& program, const std::string& symbol) {
   std::string out = tensors_text(program), entries;
-  for (const char* name : {"init", "train_step", "eval_step", "predict"}) {
+  for (EntryPoint point : all_entry_points()) {
+    std::string_view name = entry_name(point);
     auto entry = std::find_if(program.entries.begin(), program.entries.end(),
                               [&](const ProgramEntry& candidate) { return candidate.name == name; });
     if (entry == program.entries.end()) {

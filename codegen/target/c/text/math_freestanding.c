@@ -8,8 +8,20 @@
 
 /* [tarn_sqrt_f32] One instruction, or digit by digit: exact, and so rounded right. */
 static float tarn_sqrt_f32(float x) {
-#if defined(__SSE__) || (defined(__ARM_FP) && __ARM_FP & 4) || defined(__wasm__) || defined(__riscv_flen)
-  return x < 0.0f ? TARN_NAN : __builtin_sqrtf(x);
+#if defined(__wasm__)
+  return __builtin_sqrtf(x);
+#elif defined(__GNUC__) && ((defined(__ARM_FP) && __ARM_FP & 4) || defined(__riscv_flen) || defined(__SSE__))
+  float root; /* GCC's own function calls the library for numbers below 0 */
+#if defined(__riscv_flen)
+  __asm__("fsqrt.s %0, %1" : "=f"(root) : "f"(x));
+#elif defined(__SSE__)
+  __asm__("sqrtss %1, %0" : "=x"(root) : "x"(x));
+#elif defined(__aarch64__)
+  __asm__("fsqrt %s0, %s1" : "=w"(root) : "w"(x));
+#else
+  __asm__("vsqrt.f32 %0, %1" : "=t"(root) : "t"(x));
+#endif
+  return root;
 #else
   const bool is_tiny = x < 1.17549435e-38f;
   if (!(x > 0.0f) || !(x < TARN_INFINITY)) return x < 0.0f ? TARN_NAN : x;
