@@ -12,6 +12,7 @@
 
 #include "codegen/program/build_program.h"
 #include "driver/files.h"
+#include "driver/text_input.h"
 #include "frontend/compile.h"
 #include "frontend/parser.h"
 #include "frontend/print_ast.h"
@@ -29,7 +30,7 @@ void Compilation::error(const Error& error) {
 }
 
 bool Compilation::read_input() {
-  Result<std::string> text = read_file(options_.input);
+  Result<std::string> text = read_text(options_.input);
   if (!text) {
     error(text.error());
     return false;

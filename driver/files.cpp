@@ -35,20 +35,24 @@ void remember(int descriptor, std::string_view how) {
 
 }  // namespace
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_file(const std::string& path, InputCheck check) {
   int descriptor = path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return Error{fmt::format("cannot read `{}`: {}", path, std::strerror(errno)), "file.read"};
   remember(descriptor, "reads");
   std::string text;
+  std::optional<std::string> fault;
   char buffer[1 << 16];
   ssize_t count = 0;
-  while ((count = read(descriptor, buffer, sizeof buffer)) != 0) {
+  while (!fault && (count = read(descriptor, buffer, sizeof buffer)) != 0) {
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) break;
+    size_t known = text.size();
     text.append(buffer, static_cast<size_t>(count));
+    fault = check(path, text, known);
   }
   int error = count < 0 ? errno : 0;
   if (descriptor != STDIN_FILENO) close(descriptor);
+  if (fault) return Error{*fault, "file.read"};
   if (error) return Error{fmt::format("cannot read `{}`: {}", path, std::strerror(error)), "file.read"};
   return text;
 }

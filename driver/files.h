@@ -9,8 +9,12 @@
 
 namespace tarn {
 
-// The bytes of a file, or of standard input for "-".
-Result<std::string> read_file(const std::string& path);
+// Looks at what was read so far, of which the first `known` bytes have been looked at before; says what is wrong with it.
+using InputCheck = std::optional<std::string> (*)(const std::string& path, std::string_view text, size_t known);
+
+// The bytes of a file, or of standard input for "-".  Where `check` finds a fault, which is then the error, the rest is
+// not read.
+Result<std::string> read_file(const std::string& path, InputCheck check);
 
 // Why an output of this command must not take the place of `path`: something is there that is no plain file, or a file
 // that the command has read or written.  Files are told by device and inode, so links of either sort do not hide them.

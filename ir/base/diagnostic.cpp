@@ -19,13 +19,36 @@ Diagnostic& Diagnostic::help(Span where, std::string text) {
   return *this;
 }
 
+// What a user wrote may be a name of a megabyte: of each long piece in `backticks` the ends stay.
+static std::string with_short_quotes(std::string_view message) {
+  constexpr size_t kMaxQuote = 1000, kKept = 100;  // bytes; the first leaves whole command lines as they are
+  if (message.size() <= kMaxQuote) return std::string(message);
+  std::string out;
+  while (!message.empty()) {
+    size_t open = message.find('`');
+    size_t close = open == std::string_view::npos ? open : message.find('`', open + 1);
+    if (close == std::string_view::npos) break;
+    std::string_view quote = message.substr(open + 1, close - open - 1);
+    out += message.substr(0, open + 1);
+    if (quote.size() > kMaxQuote)
+      out += fmt::format("{}...{}", quote.substr(0, kKept), quote.substr(quote.size() - kKept));
+    else
+      out += quote;
+    out += '`';
+    message.remove_prefix(close + 1);
+  }
+  return out.append(message);
+}
+
 Diagnostic& DiagnosticSink::add(Severity severity, Span span, std::string message, std::string rule, size_t& count) {
-  bool is_known = std::any_of(diagnostics_.begin(), diagnostics_.end(), [&](const Diagnostic& known) {
-    return known.span.file == span.file && known.span.begin == span.begin && known.span.end == span.end &&
-           known.severity == severity && known.message == message && known.rule == rule;
-  });
-  if (is_known) return repeated_ = {};
+  constexpr size_t kMaxKept = 1000;
+  message = with_short_quotes(message);
+  std::string key =
+      fmt::format("{}:{}:{}:{}:{}:{}", span.file, span.begin, span.end, static_cast<int>(severity), rule, message);
+  bool is_kept = diagnostics_.size() < kMaxKept;
+  if (is_kept ? !known_.insert(std::move(key)).second : known_.count(key) > 0) return dropped_ = {};
   ++count;
+  if (!is_kept) return dropped_ = {};
   diagnostics_.push_back({severity, span, std::move(message), std::move(rule), {}});
   return diagnostics_.back();
 }
@@ -66,24 +89,46 @@ static std::string_view severity_color(Severity severity) {
   return "";
 }
 
+// Whether a byte of UTF-8 begins a character, and so takes a column.
+static bool begins_character(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) != 0x80;
+}
+
+// The bytes [begin, end) of a line that are shown: all of a short one, else what is around the carets.
+struct Window {
+  size_t begin = 0, end = 0;
+};
+
+static Window shown_part(std::string_view text, size_t first, size_t width) {
+  constexpr size_t kMaxLine = 200, kBefore = 60;  // bytes
+  if (text.size() <= kMaxLine) return {0, text.size()};
+  Window window;
+  window.begin = first > kBefore && first + width > kMaxLine ? first - kBefore : 0;
+  window.end = std::min(text.size(), window.begin + kMaxLine);
+  while (window.begin > 0 && !begins_character(text[window.begin])) --window.begin;
+  while (window.end < text.size() && !begins_character(text[window.end])) --window.end;
+  return window;
+}
+
 // The source line and, under it, carets from the span's start to its end or the line's end.  Tabs are kept in the
 // margin so that carets stay under their text.
 static void append_snippet(std::string& out, const SourceFile& file, Span span, const RenderOptions& options,
                            Severity severity) {
   uint32_t line = file.line_of(span.begin);
   std::string_view text = file.line_text(line);
-  uint32_t column = std::min<uint32_t>(file.column_of(span.begin), static_cast<uint32_t>(text.size()) + 1);
-  size_t width = std::max<size_t>(1, std::min<size_t>(span.end - span.begin, text.size() + 1 - column));
-  out += fmt::format("{:>5} | {}\n", line, text);
-  std::string margin;
-  for (uint32_t i = 0; i + 1 < column; ++i) {
-    unsigned char byte = static_cast<unsigned char>(text[i]);
+  size_t first = std::min<size_t>(file.column_of(span.begin) - 1, text.size());
+  size_t width = std::max<size_t>(1, std::min<size_t>(span.end - span.begin, text.size() - first));
+  Window window = shown_part(text, first, width);
+  std::string_view before = window.begin > 0 ? "..." : "", after = window.end < text.size() ? "..." : "";
+  out += fmt::format("{:>5} | {}{}{}\n", line, before, text.substr(window.begin, window.end - window.begin), after);
+  std::string margin(before.size(), ' ');
+  for (char byte : text.substr(window.begin, first - window.begin)) {
     if (byte == '\t')
       margin += '\t';
-    else if ((byte & 0xC0) != 0x80)
-      margin += ' ';  // one column for one UTF-8 character
+    else if (begins_character(byte))
+      margin += ' ';
   }
-  std::string carets(width, '^');
+  std::string carets(std::max<size_t>(1, std::min(width, window.end - first)), '^');
   if (options.color) carets = fmt::format("{}{}\033[0m", severity_color(severity), carets);
   out += fmt::format("      | {}{}\n", margin, carets);
 }
@@ -125,7 +170,8 @@ std::string render_text(const DiagnosticSink& sink, const SourceManager& sources
     if (diagnostic->severity == Severity::Error && ++errors > options.limit) continue;
     append_one(out, *diagnostic, sources, options);
   }
-  if (errors > options.limit) out += fmt::format("tarn: {} more errors not shown\n", errors - options.limit);
+  if (errors > options.limit)
+    out += fmt::format("tarn: {} more errors not shown\n", sink.error_count() - options.limit);
   return out;
 }
 
@@ -172,10 +218,14 @@ static size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest_name(std::string_view word, const std::vector<std::string>& candidates) {
+  constexpr size_t kMaxWord = 100;  // bytes; nobody means a longer one
+  if (word.size() > kMaxWord) return "";
   // A third of the letters may be wrong, but not all of them.
   size_t best_distance = std::min(word.size(), std::max<size_t>(1, word.size() / 3) + 1);
   std::string best;
   for (const std::string& candidate : candidates) {
+    size_t difference = std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size());
+    if (difference >= best_distance) continue;  // the distance is no smaller
     size_t distance = edit_distance(word, candidate);
     if (distance < best_distance) {
       best_distance = distance;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "ir/base/source.h"
@@ -24,7 +25,8 @@ struct Diagnostic {
 };
 
 // Collects diagnostics of one compilation, each once: what a layer reports again for another entry point or instance at
-// the same place in the same words is dropped.  Never prints by itself.
+// the same place in the same words is dropped.  Never prints by itself.  After the first thousand, more are counted, but
+// not kept: nobody reads them.
 class DiagnosticSink {
  public:
   // The reference is valid until the next call; use it to attach notes at once.
@@ -40,7 +42,8 @@ class DiagnosticSink {
   Diagnostic& add(Severity severity, Span span, std::string message, std::string rule, size_t& count);
 
   std::vector<Diagnostic> diagnostics_;
-  Diagnostic repeated_;  // takes the notes of a diagnostic that is dropped
+  std::unordered_set<std::string> known_;  // place and words of each
+  Diagnostic dropped_;                     // takes the notes of a diagnostic that is not kept
   size_t error_count_ = 0;
   size_t warning_count_ = 0;
 };
@@ -51,6 +54,7 @@ struct RenderOptions {
 };
 
 // file:line:col: error: message [rule], the source line, carets under the span, then notes; in the order of the text.
+// Of a long line, what is around the carets.
 std::string render_text(const DiagnosticSink& sink, const SourceManager& sources, const RenderOptions& options);
 
 // One JSON object a line: severity, file, line, column, end_line, end_column, message, rule, notes; in the order of the

@@ -70,6 +70,22 @@ TEST_CASE("--cpu names a level or a processor, whatever runs the compiler") {
   CHECK(contains(here.tarn("build net.tarn --cpu=z80 -o net").output, "known are native, x86-64, x86-64-v3"));
 }
 
+TEST_CASE("what is no text is refused at once; a byte-order mark is no part of it") {
+  Workplace here;
+  CommandResult program =
+      here.shell("cp $(command -v sh) program && timeout 20 " TARN_COMMAND " build program -o made");
+  CHECK(program.exit_code == 1);
+  CHECK(contains(program.output, "`program` is no text: byte "));
+  CHECK_FALSE(here.has("made"));
+  CHECK(contains(here.shell("timeout 20 " TARN_COMMAND " check /dev/zero").output, "is no text"));
+  here.write("utf16.tarn", "\xFF\xFEm");
+  CHECK(contains(here.tarn("check utf16.tarn").output, "is in UTF-16; save it as UTF-8"));
+  here.write("net.tarn", "\xEF\xBB\xBF" + kNet.substr(1));
+  CHECK(here.tarn("check net.tarn").exit_code == 0);
+  here.write("wrong.tarn", "\xEF\xBB\xBFmodel net(x: f32[B,2]) = y\n");
+  CHECK(contains(here.tarn("check wrong.tarn").output, "wrong.tarn:1:26: error"));
+}
+
 TEST_CASE("every stage can be written") {
   Workplace here;
   here.write("net.tarn", kNet);
