@@ -122,6 +122,11 @@ class Build {
   // -o DIR/mnist: DIR/mnist.h and DIR/libmnist.a.
   void emit_library(const Program& program, const std::string& output) {
     TargetOptions options = target_options(output);
+    if (std::string fault = header_name_fault(options.name); !fault.empty()) {
+      return fail(
+          Error{fmt::format("no library can be called `{}`: {}; choose another name by -o", options.name, fault),
+                "lib.name"});
+    }
     options.program_symbol = options.name + "_program";
     Result<std::string> object = object_code(program, options);
     if (!object) return fail(object.error());

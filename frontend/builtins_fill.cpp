@@ -31,6 +31,7 @@ static Term run_broadcast(Evaluator& e, BuiltinCall& call) {
   }
   Term shown = x;
   shown.axes = *axes;
+  if (!is_number && e.emit.is_ambiguous(x, shown, call.span)) return {};
   if (!is_number && !match_axes(x.axes, *axes)) {
     e.session
         .error(call.span, fmt::format("`{}` does not fit into `{}`", describe(x), describe(shown)), "shape.broadcast")

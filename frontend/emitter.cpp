@@ -43,11 +43,13 @@ Axis Emitter::fresh_batch_axis() {
 }
 
 Term Emitter::argument(const std::string& name, Role role, DType dtype, std::vector<Axis> axes, double initial) {
-  auto found = arguments_.find(name);
+  // By role too: names that clash are reported, and what is made of them goes on for the sake of further messages.
+  std::pair key{role, name};
+  auto found = arguments_.find(key);
   if (found != arguments_.end()) return found->second;
   Shape shape = shape_of(axes);
   Term term = tensor(builder_.argument({dtype, shape}, name, role, initial), std::move(axes));
-  arguments_.emplace(name, term);
+  arguments_.emplace(std::move(key), term);
   return term;
 }
 
@@ -57,7 +59,7 @@ ValueId Emitter::integer_argument(const std::string& name, Role role) {
 
 Term Emitter::number_argument(const std::string& name, Role role) {
   ValueId value = integer_argument(name, role);
-  std::string key = name + " as f64";  // no argument can be called that
+  std::pair key{role, name + " as f64"};  // no argument can be called that
   auto found = arguments_.find(key);
   if (found == arguments_.end()) found = arguments_.emplace(key, weak(at().cast(value, DType::F64))).first;
   return found->second;
@@ -90,13 +92,19 @@ static std::optional<std::vector<int64_t>> find_axes(const std::vector<Axis>& sm
   return places;
 }
 
+static bool has_identity(const Axis& a, const Axis& b) {
+  return a.identity != 0 && a.identity == b.identity;
+}
+
+static bool has_name(const Axis& a, const Axis& b) {
+  return !a.name.empty() && a.name == b.name;
+}
+
 std::optional<std::vector<int64_t>> match_axes(const std::vector<Axis>& small, const std::vector<Axis>& large) {
   if (small.size() > large.size()) return std::nullopt;
   if (small.size() < large.size()) {
-    auto same_identity = [](const Axis& a, const Axis& b) { return a.identity != 0 && a.identity == b.identity; };
-    if (auto places = find_axes(small, large, same_identity)) return places;
-    auto same_name = [](const Axis& a, const Axis& b) { return !a.name.empty() && a.name == b.name; };
-    if (auto places = find_axes(small, large, same_name)) return places;
+    if (auto places = find_axes(small, large, has_name)) return places;
+    if (auto places = find_axes(small, large, has_identity)) return places;
   }
   std::vector<int64_t> places;
   size_t offset = large.size() - small.size();
@@ -105,6 +113,46 @@ std::optional<std::vector<int64_t>> match_axes(const std::vector<Axis>& small, c
     places.push_back(static_cast<int64_t>(offset + i));
   }
   return places;
+}
+
+// Reports a dimension of `small` whose name two dimensions of `large` have, where nothing says which of them it is: being
+// the same dimension says so, unless einsum has made the two of one.
+bool Emitter::is_ambiguous(const Term& small, const Term& large, Span span) {
+  if (small.axes.size() >= large.axes.size()) return false;
+  auto is_same = [](const Axis& a, const Axis& b) { return has_identity(a, b) && a.label == b.label; };
+  if (find_axes(small.axes, large.axes, has_name) || find_axes(small.axes, large.axes, is_same)) return false;
+  for (const Axis& axis : small.axes) {
+    auto count = std::count_if(large.axes.begin(), large.axes.end(), [&](const Axis& a) { return has_name(axis, a); });
+    if (count < 2) continue;
+    Diagnostic& made = session_.error(
+        span,
+        fmt::format("`{}` of `{}` fits {} dimensions of `{}`", axis.name, describe(small), count, describe(large)),
+        "shape.ambiguous");
+    if (!made.rule.empty()) help_to_name(made, small, large, axis.name);
+    return true;
+  }
+  return false;
+}
+
+// A function whose signature names the two apart says which is meant.
+void Emitter::help_to_name(Diagnostic& made, const Term& small, const Term& large, const std::string& name) {
+  auto signature = [&](const std::string& chosen) {
+    int number = 0;
+    auto dims = [&](const Term& term, bool is_small) {
+      std::string text = std::string(dtype_name(term.dtype)) + "[";
+      for (size_t i = 0; i < term.axes.size(); ++i) {
+        const Axis& axis = term.axes[i];
+        std::string dim = axis.name.empty() ? fmt::format("{}", axis.size) : axis.name;
+        if (axis.name == name) dim = is_small ? chosen : fmt::format("{}{}", name, ++number);
+        text += (i == 0 ? "" : ", ") + dim;
+      }
+      return text + "]";
+    };
+    std::string first = dims(small, true);
+    return fmt::format("fn f(a: {}, b: {})", first, dims(large, false));
+  };
+  made.help({}, fmt::format("a function whose signature names them apart says which: `{}` or `{}`",
+                            signature(name + "1"), signature(name + "2")));
 }
 
 void Emitter::note_axes(Diagnostic& diagnostic, const Term& a, const Term& b) {
@@ -118,6 +166,7 @@ bool Emitter::join(const Term& a, const Term& b, std::string_view symbol, Span s
   bool a_is_larger = a.axes.size() >= b.axes.size();
   const std::vector<Axis>& large = a_is_larger ? a.axes : b.axes;
   const std::vector<Axis>& small = a_is_larger ? b.axes : a.axes;
+  if (is_ambiguous(a_is_larger ? b : a, a_is_larger ? a : b, span)) return false;
   auto places = match_axes(small, large);
   if (!places) {
     Diagnostic& made = session_.error(

@@ -37,13 +37,14 @@ class Emitter {
   ValueId step() { return integer_argument("step", Role::Step); }
   Term count() { return number_argument("count", Role::Count); }
   Term number_argument(const std::string& name, Role role);  // an i64[] argument as a weak scalar
-  bool has_argument(const std::string& name) const { return arguments_.count(name) > 0; }
   Term batch_axis_rows(int64_t size);  // how many of `size` entries of a batch dimension are valid, as a weak scalar
 
   Term tensor(ValueId value, std::vector<Axis> axes, int64_t classes = 0);
   Term weak(ValueId value);
   Axis fresh_axis(int64_t size, std::string name = "", Span origin = {});
   Axis fresh_batch_axis();
+  // Reports a dimension of `small` that fits several of `large` by its name.
+  bool is_ambiguous(const Term& small, const Term& large, Span span);
   // The scalar or tensor `x` with this dtype and these dimensions; they must fit.
   ValueId spread(const Term& x, DType dtype, const std::vector<Axis>& axes);
   ValueId scalar(const Term& x, DType dtype) { return spread(x, dtype, {}); }
@@ -113,6 +114,7 @@ class Emitter {
   std::vector<Term> close_loop(const std::vector<Term>& next, const std::vector<Term>& yields);
   void abandon_loop() { loops_.pop_back(); }  // after an error
   bool in_loop() const { return !loops_.empty(); }
+  size_t loop_ops() { return func().ops.size() - loops_.back().first_op; }  // emitted since the innermost was opened
 
  private:
   struct Loop {
@@ -139,6 +141,7 @@ class Emitter {
   friend class LoopCutter;
   ValueId integer_argument(const std::string& name, Role role);
   bool join(const Term& a, const Term& b, std::string_view symbol, Span span, std::vector<Axis>& joined);
+  void help_to_name(Diagnostic& made, const Term& small, const Term& large, const std::string& name);
   void note_axes(Diagnostic& diagnostic, const Term& a, const Term& b);
   bool are_indices(const Term& ids, int64_t size, std::string_view what, Span span);
   ValueId row_mask(const Axis& axis);  // bool[axis.size]: which entries belong to valid rows
@@ -158,12 +161,12 @@ class Emitter {
   Module& module_;
   Builder builder_;
   std::vector<Loop> loops_;  // open ones, outermost first
-  std::map<std::string, Term> arguments_;
+  std::map<std::pair<Role, std::string>, Term> arguments_;
   std::map<std::pair<int64_t, int64_t>, ValueId> masks_;  // by size and inner
 };
 
-// Where each dimension of `small` lies in `large`: by identity, then by name, then aligned at the end; empty optional
-// where they do not fit.
+// Where each dimension of `small` lies in `large`: by name, as the last signature gave it, then by identity, then aligned
+// at the end; empty optional where they do not fit.
 std::optional<std::vector<int64_t>> match_axes(const std::vector<Axis>& small, const std::vector<Axis>& large);
 // FNV-1a, 32 bits: the random stream of a path.
 uint32_t stream_of(std::string_view path);

@@ -18,11 +18,11 @@ const std::vector<ast::Arg>& Evaluator::Call::written() const {
   return args ? *args : kNone;
 }
 
-// An endless recursion of layers or functions ends here.
+// An endless recursion of layers or functions ends here, and so does a model that doubles with each layer.  After the one
+// message nothing more is built.
 bool Evaluator::can_nest(Span span) {
   constexpr size_t kMaxCalls = 100;
-  constexpr size_t kMaxOps = 200'000;  // far above any network that compiles in reasonable time
-  constexpr int64_t kMaxApplied = 200'000;
+  if (is_too_large_) return false;
   if (session.calls.size() >= kMaxCalls) {
     session.error(span, fmt::format("calls nest deeper than {} levels; does one contain itself?", kMaxCalls),
                   "call.depth");
@@ -30,10 +30,12 @@ bool Evaluator::can_nest(Span span) {
   }
   if (++applied_ > kMaxApplied) {
     session.error(span, fmt::format("building the model takes more than {} calls", kMaxApplied), "call.depth");
-    return false;
+  } else if (emit.func().ops.size() > kMaxOps) {
+    session.error(span, fmt::format("the model has more than {} operations", kMaxOps), "call.depth");
+  } else {
+    return true;
   }
-  if (emit.func().ops.size() <= kMaxOps) return true;
-  session.error(span, fmt::format("the model has more than {} operations", kMaxOps), "call.depth");
+  is_too_large_ = true;
   return false;
 }
 

@@ -14,7 +14,7 @@ using ast::ExprKind;
 bool Evaluator::is_initialiser(const Expr& expr, const FramePtr& frame) {
   if (expr.kind == ExprKind::Name) {
     if (std::optional<Term> local = find_local(expr.text, frame)) return local->kind == TermKind::Closure;
-    const ast::Decl* decl = session.find(expr.text);
+    const ast::Decl* decl = session.find(expr.text, expr.span);
     return decl ? decl->kind == DeclKind::Init : expr.text == "uniform" || expr.text == "normal";
   }
   if (expr.kind != ExprKind::Call && expr.kind != ExprKind::Bracket && expr.kind != ExprKind::Binary &&
@@ -46,7 +46,7 @@ std::optional<Term> Evaluator::find_initialiser(const Expr& expr, const FramePtr
   if (std::optional<Term> local = find_local(expr.text, frame)) {
     return local->kind == TermKind::Closure ? local : std::nullopt;
   }
-  const ast::Decl* decl = session.find(expr.text);
+  const ast::Decl* decl = session.find(expr.text, expr.span);
   if (!decl || decl->kind != ast::DeclKind::Init) return std::nullopt;
   Term callee;
   callee.kind = TermKind::Callable;

@@ -73,7 +73,7 @@ Term Evaluator::eval_callee(const Expr& expr, const FramePtr& frame, Mode mode) 
   std::optional<Term> local = find_local(expr.text, frame);
   bool is_value = local && (local->is_tensor() || local->is_literal() || local->kind == TermKind::Text ||
                             local->kind == TermKind::List || local->kind == TermKind::Tuple);
-  const ast::Decl* decl = session.find(expr.text);
+  const ast::Decl* decl = session.find(expr.text, expr.span);
   bool is_function = find_builtin(expr.text) || (decl && decl->kind != ast::DeclKind::Const);
   return is_value && is_function ? find_global(expr.text, expr.span, mode) : eval(expr, frame, mode);
 }
@@ -89,7 +89,7 @@ Term Evaluator::find_global(const std::string& name, Span span, Mode mode) {
     if (name == "step") return schedule_->step;
     return emit.number_argument(name, name == "epoch" ? Role::Epoch : Role::TotalSteps);
   }
-  if (const ast::Decl* decl = session.find(name)) {
+  if (const ast::Decl* decl = session.find(name, span)) {
     if (decl->kind == ast::DeclKind::Const) {
       Term value = use_term(eval_const(*decl), name, span, mode);
       return value.is_error() ? reported : value;

@@ -49,6 +49,10 @@ Term Evaluator::eval_scan(const Expr& expr, const FramePtr& frame) {
     emit.abandon_loop();
     return {};
   }
+  if (!is_short_enough(expr, *unroll)) {
+    emit.abandon_loop();
+    return {};
+  }
   std::vector<Term> results = emit.close_loop(scan.next, scan.yields);
   for (size_t i = 0; i < initial.size(); ++i) frame->names[scan.names[i]] = results[i];
   if (!scan.yields.empty())
@@ -88,6 +92,20 @@ std::optional<int64_t> Evaluator::scan_unroll(const Expr& expr, const Axis& time
       fmt::format("`unroll` is a divisor of the number of iterations, but {} / {} is no integer", time.size, *copies),
       "scan.length");
   return std::nullopt;
+}
+
+// Reports a body that unrolling makes too long to compile.
+bool Evaluator::is_short_enough(const Expr& expr, int64_t copies) {
+  constexpr size_t kMaxUnrolled = 20'000;
+  size_t ops = emit.loop_ops();
+  if (copies == 1 || ops <= kMaxUnrolled / static_cast<size_t>(copies)) return true;
+  session.error(
+      expr.scan->unroll ? expr.scan->unroll->span : expr.span,
+      fmt::format("unrolled {} times, the {} operations of an iteration are more than {}; `unroll 4` puts four "
+                  "iterations into one round of the loop",
+                  copies, ops, kMaxUnrolled),
+      "scan.length");
+  return false;
 }
 
 // Carry i before the first iteration, with the dimensions and the type that it keeps.

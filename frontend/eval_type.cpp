@@ -2,6 +2,8 @@
 // value's dimensions after it.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "frontend/evaluator.h"
 #include "frontend/print_ast.h"
 
@@ -67,7 +69,7 @@ bool Evaluator::match_dim(const Expr& dim, Axis& axis, const FramePtr& frame, co
   int64_t wanted = 0;
   bool wants_batch = false;
   Span origin = dim.span;
-  if (dim.kind == ExprKind::Name && is_upper(dim.text) && !find_local(dim.text, frame) && !session.find(dim.text)) {
+  if (dim.kind == ExprKind::Name && is_upper(dim.text) && !find_local(dim.text, frame) && !session.find(dim.text, dim.span)) {
     frame->root->names[dim.text] = dimension_term(axis);
     axis.name = dim.text;
     return true;
@@ -100,6 +102,15 @@ bool Evaluator::match_dim(const Expr& dim, Axis& axis, const FramePtr& frame, co
   expected.origin = origin;
   session.note_origin(made, expected);
   return false;
+}
+
+// Dimensions of `f32[B, T, T]` that a signature calls the same are no more one than the other what another argument calls
+// `T`: only what is made of this tensor from here on shares one of them.
+void Evaluator::part_twins(std::vector<Axis>& axes) {
+  for (Axis& axis : axes) {
+    auto has_its_name = [&](const Axis& other) { return !axis.name.empty() && other.name == axis.name; };
+    if (std::count_if(axes.begin(), axes.end(), has_its_name) > 1) axis.identity = session.next_identity++;
+  }
 }
 
 bool Evaluator::match_type(const ast::TypeExpr& type, Term& value, const FramePtr& frame, Leading& leading,
@@ -137,6 +148,7 @@ bool Evaluator::match_type(const ast::TypeExpr& type, Term& value, const FramePt
                                : fmt::format(", but {} has", subject);
     is_sound = match_dim(*type.dims[i], value.axes[place], frame, what, has, rule, span) && is_sound;
   }
+  part_twins(value.axes);
   if (!has_dots || !is_sound) return is_sound;
   std::vector<Axis> here(value.axes.begin() + static_cast<std::ptrdiff_t>(dots),
                          value.axes.begin() + static_cast<std::ptrdiff_t>(dots + dotted));
@@ -168,7 +180,7 @@ std::vector<Axis> Evaluator::eval_dims(const std::vector<ast::ExprPtr>& dims, co
       session.error(dim->span, "`..` has no known size here", "shape.size");
       return {};
     }
-    if (dim->kind == ExprKind::Name && !find_local(dim->text, frame) && !session.find(dim->text)) {
+    if (dim->kind == ExprKind::Name && !find_local(dim->text, frame) && !session.find(dim->text, dim->span)) {
       unknown_name(dim->text, dim->span, frame);
       return {};
     }

@@ -47,6 +47,10 @@ struct Flow {
   bool returned = false;
 };
 
+// Far above any network that is trained: what one entry point may take to build, and of how many operations it may be.
+inline constexpr int64_t kMaxApplied = 150'000;
+inline constexpr size_t kMaxOps = 150'000;
+
 // What `..` stands for in one signature.
 using Leading = std::optional<std::vector<Axis>>;
 
@@ -148,6 +152,8 @@ class Evaluator {
   Term eval_scan(const ast::Expr& expr, const FramePtr& frame);
   std::optional<Axis> scan_axis(const ast::Expr& expr, const FramePtr& frame);
   std::optional<int64_t> scan_unroll(const ast::Expr& expr, const Axis& time, const FramePtr& frame);
+  void part_twins(std::vector<Axis>& axes);
+  bool is_short_enough(const ast::Expr& expr, int64_t copies);
   Term initial_carry(const ast::Expr& expr, size_t i, const FramePtr& frame);
   bool run_scan_body(const ast::Expr& expr, OpenScan& scan, const FramePtr& frame);
   OpenScan* scan_at(const ast::Stmt& stmt, const FramePtr& frame);
@@ -235,7 +241,8 @@ class Evaluator {
   std::map<std::pair<const ast::Decl*, std::vector<uint32_t>>, ModelCalls> model_calls_;
   std::set<uint32_t> named_values_;
   int64_t applied_ = 0;  // calls so far, so that nested loops over nothing end
-  int levels_ = 0;       // of eval() now active
+  bool is_too_large_ = false;
+  int levels_ = 0;  // of eval() now active
 };
 
 inline std::string join_path(const std::string& path, const std::string& name) {

@@ -35,6 +35,8 @@ std::optional<Module> ProgramBuilder::build() {
   build_predict(add_func(EntryPoint::Predict));
   build_init(init);
   add_records();
+  check_watched_split();
+  check_hypers();
   check_defines();
   if (session_.has_errors()) return std::nullopt;
   for (Func& func : module_.funcs) drop_undefined_values(func);

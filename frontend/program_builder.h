@@ -46,6 +46,8 @@ class ProgramBuilder {
   void check_data(Evaluator& evaluator, const ast::Decl& data);
   void check_others();
   void check_model(const ast::Decl& model);
+  void check_watched_split();
+  void check_hypers();
 
   // Entry points: discovery, @init and @predict in program.cpp, the steps in program_step.cpp
   void discover();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "frontend/data.h"
 #include "frontend/program_builder.h"
@@ -66,6 +67,38 @@ void ProgramBuilder::check_others() {
     Evaluator evaluator = make_evaluator(emit, true);
     data_attrs(evaluator, *decl);
     check_data(evaluator, *decl);
+  }
+}
+
+// Early stopping needs the rows that it watches.
+void ProgramBuilder::check_watched_split() {
+  if (!spec_.early_stop || !spec_.data) return;
+  const std::string& split = attr_string(*spec_.early_stop, "split");
+  bool has_file = std::any_of(inputs_.begin(), inputs_.end(),
+                              [&](const auto& input) { return input.second.count(split + "_source") > 0; });
+  if (split == "train" || data_attrs_.count(split) || has_file) return;
+  const std::string& format = attr_string(data_attrs_, "format");
+  session_
+      .error(spec_.early_stop_span,
+             fmt::format("`early_stop` watches the split `{}`, but data `{}` has none", split, spec_.data->name.text),
+             "split.missing")
+      .help(spec_.data->value->span, fmt::format("`{}(.., {} = 0.2)` holds back a fifth of the rows", format, split));
+}
+
+// One that nothing reads has no flag in the program.
+void ProgramBuilder::check_hypers() {
+  std::set<std::string> used;
+  for (const Func& func : module_.funcs) {
+    for (const Argument& arg : func.args) {
+      if (arg.role == Role::Hyper) used.insert(func.name_of(arg.value));
+    }
+  }
+  for (const auto& decl : session_.user_file().decls) {
+    if (decl->kind != DeclKind::Hyper || used.count(decl->name.text)) continue;
+    session_.warning(decl->name.span,
+                     fmt::format("nothing uses `{}`, so the program has no flag `--{}`; use it or remove it",
+                                 decl->name.text, decl->name.text),
+                     "hyper.unused");
   }
 }
 

@@ -96,9 +96,11 @@ static bool is_taken_by_log(const std::string& name) {
 
 static void check_reported_name(Session& session, const ast::Name& name, const char* what) {
   if (!is_taken_by_log(name.text)) return;
-  session.error(name.span,
-                fmt::format("`{}` cannot name {}: the program's log has a number of that name", name.text, what),
-                "name.duplicate");
+  session.error(
+      name.span,
+      fmt::format("`{}` cannot name {}: the program's log has a number of that name; choose another, as `{}_1`",
+                  name.text, what, name.text),
+      "name.duplicate");
 }
 
 void ProgramBuilder::take_names() {
@@ -128,8 +130,11 @@ void ProgramBuilder::take_names() {
         session_.take_name(std::string(name), "a source of the data", spec_.data->name.span);
       }
     }
-  } else if (model_) {
-    for (const ast::Param& param : model_->params) session_.take_name(param.name.text, "an input", param.name.span);
+  }
+  // What predict reads is called as in the model, where no field is.
+  if (!model_) return;
+  for (const ast::Param& param : model_->params) {
+    if (!find_field(param.name.text)) session_.take_name(param.name.text, "an input", param.name.span);
   }
 }
 

@@ -22,6 +22,13 @@ bool Session::load() {
   user_ = parse_file(sources_, file_, sink_);
   for (const auto& decl : user_.decls) {
     if (decl->kind == ast::DeclKind::Train) continue;  // named after their models
+    const std::string& name = decl->name.text;
+    if (name == "pi" || name == "inf" || name == "training") {  // what the name means wherever it stands
+      error(decl->name.span,
+            fmt::format("`{}` cannot name a {}: the language has a value of that name; choose another, as `{}_1`", name,
+                        ast::decl_word(decl->kind), name),
+            "name.duplicate");
+    }
     auto [entry, is_new] = user_decls_.emplace(decl->name.text, decl.get());
     if (is_new) continue;
     error(decl->name.span, fmt::format("`{}` is declared twice", decl->name.text), "name.duplicate")
@@ -30,8 +37,9 @@ bool Session::load() {
   return !sink_.has_errors();
 }
 
-const ast::Decl* Session::find(std::string_view name) const {
-  if (auto found = user_decls_.find(name); found != user_decls_.end()) return found->second;
+const ast::Decl* Session::find(std::string_view name, Span from) const {
+  auto users = is_library(from) ? user_decls_.end() : user_decls_.find(name);
+  if (users != user_decls_.end()) return users->second;
   auto found = library_decls_.find(name);
   return found == library_decls_.end() ? nullptr : found->second;
 }
@@ -47,8 +55,9 @@ bool Session::take_name(const std::string& name, const std::string& what, Span s
   auto [entry, is_new] = taken.emplace(name, std::pair{what, span});
   if (is_new) return true;
   const auto& [other, place] = entry->second;
-  Diagnostic& made =
-      error(span, fmt::format("`{}` cannot name {}: {} is called so", name, what, other), "name.duplicate");
+  Diagnostic& made = error(
+      span, fmt::format("`{}` cannot name {}: {} is called so; choose another, as `{}_1`", name, what, other, name),
+      "name.duplicate");
   if (!made.rule.empty() && place.is_known()) made.note(place, "here");
   return false;
 }

@@ -45,8 +45,9 @@ class Session {
   const ast::File& user_file() const { return user_; }
   std::string_view source_name() const { return sources_.file(file_).name; }
 
-  // The user's declaration of that name, or else the library's; nullptr if there is none.
-  const ast::Decl* find(std::string_view name) const;
+  // What a name that stands at `from` means: the user's declaration, or else the library's; in the library's own text, the
+  // library's.  nullptr if there is none.
+  const ast::Decl* find(std::string_view name, Span from = {}) const;
   std::vector<std::string> declared_names() const;
   bool is_library(Span span) const { return span.is_known() && span.file != file_; }
 

@@ -209,7 +209,7 @@ class TrainReader {
                    {"split", target->args[0].value->text},
                    {"patience", int64_t{1}},
                    {"keep", std::string("best")}};
-    early_stop_span_ = target->span;
+    spec_.early_stop_span = target->span;
     for (size_t i = 1; i < entry.words.size(); i += 2) {
       std::string word = word_of(entry, i);
       if (word == "patience") {
@@ -233,15 +233,15 @@ class TrainReader {
     const std::string& name = attr_string(*spec_.early_stop, "metric");
     if (std::find(names.begin(), names.end(), name) == names.end()) {
       std::string nearest = nearest_name(name, names);
-      session_.error(early_stop_span_,
+      session_.error(spec_.early_stop_span,
                      fmt::format("there is no metric `{}`{}", name,
                                  nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
                      "name.unknown");
     }
     const std::string& split = attr_string(*spec_.early_stop, "split");
     if (split != "valid" && split != "train" && split != "test") {
-      session_.error(early_stop_span_, fmt::format("there are the splits train, valid and test, but no `{}`", split),
-                     "key.value");
+      session_.error(spec_.early_stop_span,
+                     fmt::format("there are the splits train, valid and test, but no `{}`", split), "key.value");
     }
   }
 
@@ -296,7 +296,6 @@ class TrainReader {
   FramePtr frame_;
   TrainSpec spec_;
   std::map<std::string, Span> seen_;
-  Span early_stop_span_;
 };
 
 }  // namespace

@@ -31,6 +31,7 @@ struct TrainSpec {
   bool shuffle = false;
   std::optional<Attrs> evaluate;
   std::optional<Attrs> early_stop;
+  Span early_stop_span;  // what it watches, as in `accuracy(valid)`
   std::optional<Attrs> checkpoint;
 };
 

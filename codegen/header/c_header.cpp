@@ -1,8 +1,12 @@
 // Facts about a compiled model -> NAME.h, the C99 header that stands beside libNAME.a.
 #include "c_header.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <set>
+#include <string_view>
+#include <utility>
 
 #include "embed_internal.h"
 #include "tarn_abi.h"
@@ -19,6 +23,16 @@ std::string c_identifier(const std::string& name) {
   for (char c : name) out += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
   if (out.empty() || std::isdigit(static_cast<unsigned char>(out[0]))) out.insert(0, "_");
   return out;
+}
+
+std::string header_name_fault(const std::string& name) {
+  static constexpr std::string_view kOfC[] = {
+      "assert", "complex", "ctype",  "errno",    "fenv",   "float",     "inttypes", "iso646", "limits",     "locale",
+      "math",   "setjmp",  "signal", "stdalign", "stdarg", "stdatomic", "stdbool",  "stddef", "stdint",     "stdio",
+      "stdlib", "string",  "tgmath", "threads",  "time",   "uchar",     "wchar",    "wctype", "stdnoreturn"};
+  if (std::find(std::begin(kOfC), std::end(kOfC), name) != std::end(kOfC)) return name + ".h is a header of C";
+  if (name == "tarn" || name.rfind("tarn_", 0) == 0) return "names that begin with `tarn_` are the embedding API's";
+  return "";
 }
 
 static std::string upper(std::string text) {
@@ -120,6 +134,46 @@ static std::string opening(const HeaderFacts& facts) {
   return text + " */\n";
 }
 
+// What the header defines for a tensor that is called `id` in it.
+static std::vector<std::string> names_of(const HeaderFacts& facts, const HeaderTensor& tensor, const std::string& id) {
+  std::string name = c_identifier(facts.name), row = upper(name) + "_" + upper(id) + "_ROW";
+  if (tensor.role == TARN_INPUT) return {name + "_set_" + id, name + "_" + id + "_memory", row};
+  if (tensor.role == TARN_OUTPUT) return {name + "_output_" + id, row};
+  if (tensor.role == TARN_METRIC) return {name + "_metric_" + id};
+  if (tensor.role == TARN_HYPER) return {name + "_set_hyper_" + id};
+  return {};
+}
+
+static void add_identifiers(const std::string& text, std::set<std::string>& names) {
+  std::string word;
+  for (char c : text + " ") {
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '_') {
+      word += c;
+    } else if (!word.empty()) {
+      names.insert(std::exchange(word, ""));
+    }
+  }
+}
+
+// How each tensor is called in the names of its functions: as the model calls it, with a `_` behind where the header
+// would have a name twice.  `fixed`: the text of what every header of such a model defines.
+static std::vector<std::string> identifiers(const HeaderFacts& facts, const std::string& fixed) {
+  std::set<std::string> taken;
+  add_identifiers(fixed, taken);
+  std::vector<std::string> ids;
+  for (const HeaderTensor& tensor : facts.tensors) {
+    std::string id = c_identifier(tensor.name);
+    auto is_taken = [&] {
+      std::vector<std::string> names = names_of(facts, tensor, id);
+      return std::any_of(names.begin(), names.end(), [&](const std::string& name) { return taken.count(name) > 0; });
+    };
+    while (is_taken()) id += '_';
+    for (std::string& name : names_of(facts, tensor, id)) taken.insert(std::move(name));
+    ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
 static std::string constants(const HeaderFacts& facts, const std::string& prefix) {
   uint64_t head = tarn_instance_head(facts.tensors.size(), facts.arena_alignment);
   std::string text = fill(R"(
@@ -131,11 +185,18 @@ static std::string constants(const HeaderFacts& facts, const std::string& prefix
 )",
                           {prefix, std::to_string(head + facts.arena_bytes), std::to_string(facts.arena_bytes),
                            std::to_string(facts.arena_alignment), std::to_string(facts.batch)});
-  for (const HeaderTensor& tensor : facts.tensors)
-    if (tensor.role == TARN_INPUT || tensor.role == TARN_OUTPUT)
-      text +=
-          fill("#define {0}_{1}_ROW {2} /* values in one row of `{3}` */\n",
-               {prefix, upper(c_identifier(tensor.name)), std::to_string(row_elements(tensor)), comment(tensor.name)});
+  return text;
+}
+
+static std::string row_constants(const HeaderFacts& facts, const std::string& prefix,
+                                 const std::vector<std::string>& ids) {
+  std::string text;
+  for (size_t i = 0; i < facts.tensors.size(); ++i) {
+    const HeaderTensor& tensor = facts.tensors[i];
+    if (tensor.role != TARN_INPUT && tensor.role != TARN_OUTPUT) continue;
+    text += fill("#define {0}_{1}_ROW {2} /* values in one row of `{3}` */\n",
+                 {prefix, upper(ids[i]), std::to_string(row_elements(tensor)), comment(tensor.name)});
+  }
   return text;
 }
 
@@ -232,11 +293,13 @@ static inline tarn_result {0}_set_hyper_{1}({0}_instance* m, double value) {
 }
 )";
 
-static std::string tensor_functions(const HeaderFacts& facts, const std::string& name, const std::string& prefix) {
+static std::string tensor_functions(const HeaderFacts& facts, const std::string& name, const std::string& prefix,
+                                    const std::vector<std::string>& ids) {
   std::string text;
   int input = 0, output = 0;
-  for (const HeaderTensor& tensor : facts.tensors) {
-    std::string id = c_identifier(tensor.name);
+  for (size_t i = 0; i < facts.tensors.size(); ++i) {
+    const HeaderTensor& tensor = facts.tensors[i];
+    const std::string& id = ids[i];
     if (tensor.role == TARN_INPUT)
       text += fill(kInput, {name, prefix, id, c_type(tensor.dtype), rows_text(tensor, "rows"), comment(tensor.name),
                             upper(id), std::to_string(input++)});
@@ -262,16 +325,17 @@ static std::string predict_inputs(const HeaderFacts& facts) {
 
 std::string c_header(const HeaderFacts& facts) {
   std::string name = c_identifier(facts.name), prefix = upper(name);
+  std::string numbers = constants(facts, prefix), functions = fill(kCommon, {name});
+  if (facts.has_train) functions += fill(kTrain, {name});
+  if (facts.has_eval) functions += fill(kEval, {name});
+  if (facts.has_predict) functions += fill(kPredict, {name, predict_inputs(facts)});
+  std::vector<std::string> ids = identifiers(facts, kEmbedText + numbers + functions);
   std::string text = opening(facts);
   text += "#ifndef TARN_MODEL_" + prefix + "_H\n#define TARN_MODEL_" + prefix + "_H\n\n";
   text += "/* ---- The same in the header of every model. */\n\n" + std::string(kEmbedText);
-  text += "\n/* ---- This model. */\n" + constants(facts, prefix);
-  text += "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n";
-  text += fill(kCommon, {name});
-  if (facts.has_train) text += fill(kTrain, {name});
-  if (facts.has_eval) text += fill(kEval, {name});
-  if (facts.has_predict) text += fill(kPredict, {name, predict_inputs(facts)});
-  text += tensor_functions(facts, name, prefix);
+  text += "\n/* ---- This model. */\n" + numbers + row_constants(facts, prefix, ids);
+  text += "\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n" + functions;
+  text += tensor_functions(facts, name, prefix, ids);
   return text + "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
 }
 

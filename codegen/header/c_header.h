@@ -33,8 +33,13 @@ struct HeaderFacts {
   std::vector<HeaderTensor> tensors;
 };
 
-// The whole text; C99 and C++11 and later, -pedantic clean, self-contained: it holds the text of runtime/embed.h.
+// The whole text; C99 and C++11 and later, -pedantic clean, self-contained: it holds the text of runtime/embed.h.  A
+// tensor is called as in the model, with a `_` behind where the header has that name already: field `rows` is set by
+// NAME_set_rows_.
 std::string c_header(const HeaderFacts& facts);
+
+// Why no header can be called NAME.h: it would hide one of C's, or define what the embedding API defines; "" where one can.
+std::string header_name_fault(const std::string& name);
 
 // `name` as a C identifier: "fc1.w" -> "fc1_w".
 std::string c_identifier(const std::string& name);

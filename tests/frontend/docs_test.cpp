@@ -33,6 +33,36 @@ TEST_CASE("the reference is complete") {
   }
 }
 
+// The row of the table of layers that describes this one.
+static std::string row_of(const std::string& text, const std::string& layer) {
+  std::smatch found;
+  std::regex row("\n(\\|[^|\n]*`" + layer + "(\\[|`)[^\n]*)");
+  return std::regex_search(text, found, row) ? found[1].str() : "";
+}
+
+TEST_CASE("one table has every layer of the library, with its parameters and states") {
+  std::string text = read_file("docs/language.md");
+  size_t begin = text.find("| layers | |"), end = text.find("\n\n", begin);
+  REQUIRE(begin != std::string::npos);
+  std::string table = text.substr(begin, end - begin) + "\n";
+  for (const LibraryFile& file : library_files()) {
+    SourceManager sources;
+    DiagnosticSink sink;
+    ast::File tree = parse_file(sources, sources.add(std::string(file.name), std::string(file.text)), sink);
+    for (const auto& decl : tree.decls) {
+      if (decl->kind != ast::DeclKind::Layer) continue;
+      CAPTURE(decl->name.text);
+      std::string row = row_of(table, decl->name.text);
+      CHECK_FALSE(row.empty());
+      for (const ast::Stmt& stmt : decl->body->statements) {
+        if (stmt.kind != ast::StmtKind::Param && stmt.kind != ast::StmtKind::State) continue;
+        CAPTURE(stmt.names[0].text);
+        CHECK(row.find("`" + stmt.names[0].text + ": [") != std::string::npos);
+      }
+    }
+  }
+}
+
 TEST_CASE("the declarations that the reference shows are sound") {
   std::string text = read_file("docs/language.md"), program;
   std::regex block("```\n([^`]*)```");

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <random>
 
+#include "ir/print.h"
 #include "tests/frontend/support.h"
 
 using namespace tarn;
@@ -337,4 +338,17 @@ TEST_CASE("npy files, columns by name, and fields that calculate") {
       "train m on d { loss = cross_entropy(m(x), y); optimizer = sgd(lr = 0.1) }");
   CHECK(table.find_record("input", "x.cols_0_2") != nullptr);
   CHECK(table.find_record("input", "x.cols_c") != nullptr);
+}
+
+TEST_CASE("the library means its own names, whatever the user calls so") {
+  const std::string text =
+      "data d = csv(\"d.csv\") { x: f32[4] = cols[0..4]; y: f32[4] = cols[4..8] }\n"
+      "model net(x: f32[B, 4]) = x |> dense[4] |> softplus |> dense[4]\n"
+      "train net on d { loss = mse(net(x), y); optimizer = adam(lr = 0.1) }\n";
+  std::string plain = tarn::print(test::compile(text));
+  std::string hidden = tarn::print(test::compile(
+      "const In = 3\nconst Out = 7\nfn mean_squared_error(x, y) = 3\nfn mean(x) = 3\nfn lerp(a, b, c) = a\n"
+      "init xavier_uniform = 5\n" +
+      text));
+  CHECK(hidden == plain);
 }
