@@ -2,9 +2,8 @@
 // scalars (literals, hypers, B) take the type of the tensor they meet.
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "frontend/emitter.h"
+#include "frontend/fold.h"
 
 namespace tarn {
 
@@ -70,12 +69,7 @@ std::optional<DType> Emitter::agree(const Term& a, const Term& b, std::string_vi
 
 Term Emitter::cast(const Term& x, DType dtype, Span span) {
   if (x.is_error()) return {};
-  if (x.is_literal()) {
-    if (dtype == DType::Bool) return bool_term(x.number() != 0);
-    if (is_float(dtype)) return real_term(dtype == DType::F32 ? static_cast<float>(x.number()) : x.number());
-    double whole = std::trunc(x.number());
-    if (std::fabs(whole) < 0x1p53) return integer_term(static_cast<int64_t>(whole));
-  }
+  if (x.is_literal()) return fold_cast(x, dtype);
   if (!x.is_tensor()) {
     session_.error(span,
                    fmt::format("`{}` converts numbers and tensors, but this is {}", dtype_name(dtype), describe(x)),
@@ -106,7 +100,9 @@ Term Emitter::to_float(const Term& x, Span span, DType dtype) {
 // Rounded down, for integers through f64, which holds them exactly (i64: up to 2^53); x / 0 of integers is 0.
 Term Emitter::floor_div(const Term& a, const Term& b, Span span) {
   if (!is_arithmetic(a, "floor_div", span) || !is_arithmetic(b, "floor_div", span)) return {};
-  if (a.kind == TermKind::Integer && b.kind == TermKind::Integer && b.integer != 0) {
+  if (a.kind == TermKind::Integer && b.kind == TermKind::Integer) {
+    if (b.integer == 0) return integer_term(0, a.origin);
+    if (b.integer == -1) return fold("neg", {a});
     bool rounds = a.integer % b.integer != 0 && (a.integer < 0) != (b.integer < 0);
     Term quotient = integer_term(a.integer / b.integer - (rounds ? 1 : 0), a.origin);
     quotient.from_batch = a.from_batch || b.from_batch;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "frontend/fold.h"
+
 namespace tarn {
 
 Builder& Emitter::at() {
@@ -207,46 +209,6 @@ ValueId Emitter::spread(const Term& x, DType dtype, const std::vector<Axis>& axe
   return b.broadcast(b.reshape(value, kept), shape, dims);
 }
 
-std::optional<double> fold_function(std::string_view op, double x) {
-  if (op == "neg") return -x;
-  if (op == "abs") return std::fabs(x);
-  if (op == "exp") return std::exp(x);
-  if (op == "log") return std::log(x);
-  if (op == "log1p") return std::log1p(x);
-  if (op == "tanh") return std::tanh(x);
-  if (op == "sigmoid") return 1 / (1 + std::exp(-x));
-  if (op == "sqrt") return std::sqrt(x);
-  if (op == "rsqrt") return 1 / std::sqrt(x);
-  if (op == "sin") return std::sin(x);
-  if (op == "cos") return std::cos(x);
-  if (op == "atan") return std::atan(x);
-  if (op == "expm1") return std::expm1(x);
-  if (op == "erf") return std::erf(x);
-  if (op == "floor") return std::floor(x);
-  if (op == "round") return std::nearbyint(x);
-  if (op == "sign") return x > 0 ? 1 : x < 0 ? -1 : 0;
-  if (op == "relu") return x > 0 ? x : 0;
-  if (op == "stop_gradient") return x;
-  return std::nullopt;
-}
-
-std::optional<double> fold_numbers(std::string_view op, double a, double b) {
-  if (op == "add") return a + b;
-  if (op == "sub") return a - b;
-  if (op == "mul") return a * b;
-  if (op == "div") return a / b;
-  if (op == "pow") return std::pow(a, b);
-  if (op == "min") return std::fmin(a, b);
-  if (op == "max") return std::fmax(a, b);
-  if (op == "eq") return a == b;
-  if (op == "ne") return a != b;
-  if (op == "lt") return a < b;
-  if (op == "le") return a <= b;
-  if (op == "gt") return a > b;
-  if (op == "ge") return a >= b;
-  return std::nullopt;
-}
-
 // Operations that integers have as well.
 static bool takes_integers(std::string_view op) {
   static constexpr std::string_view kOps[] = {"add", "sub", "mul", "min", "max", "neg", "abs", "sign", "stop_gradient"};
@@ -256,41 +218,16 @@ static bool takes_integers(std::string_view op) {
 Term Emitter::unary(std::string_view op, const Term& x, Span span) {
   std::string_view symbol = op == "neg" ? "-" : op;
   if (takes_integers(op) ? !is_arithmetic(x, symbol, span) : !is_float_operand(x, symbol, span)) return {};
-  if (x.is_literal()) {
-    bool stays_integer =
-        x.kind == TermKind::Integer && (op == "neg" || op == "abs" || op == "relu" || op == "stop_gradient");
-    double value = fold_function(op, x.number()).value_or(0);
-    return stays_integer ? integer_term(static_cast<int64_t>(value)) : real_term(value);
-  }
+  if (x.is_literal()) return fold(op, {x});
   ValueId value = at().unary(op, x.value);
   return x.weak ? weak(value) : like(x, value);
-}
-
-// Integers stay integers under + - * while they fit; everything else is f64.
-static Term fold_literals(std::string_view op, const Term& a, const Term& b) {
-  int64_t result = 0;
-  if (a.kind == TermKind::Integer && b.kind == TermKind::Integer) {
-    bool fits = (op == "add" && !__builtin_add_overflow(a.integer, b.integer, &result)) ||
-                (op == "sub" && !__builtin_sub_overflow(a.integer, b.integer, &result)) ||
-                (op == "mul" && !__builtin_mul_overflow(a.integer, b.integer, &result));
-    if (!fits && (op == "min" || op == "max")) {
-      fits = true;
-      result = op == "min" ? std::min(a.integer, b.integer) : std::max(a.integer, b.integer);
-    }
-    if (fits) {
-      Term term = integer_term(result, a.origin.is_known() ? a.origin : b.origin);
-      term.from_batch = a.from_batch || b.from_batch;
-      return term;
-    }
-  }
-  return real_term(fold_numbers(op, a.number(), b.number()).value_or(0));
 }
 
 Term Emitter::arithmetic(std::string_view op, std::string_view symbol, const Term& a, const Term& b, Span span) {
   for (const Term* x : {&a, &b}) {
     if (takes_integers(op) ? !is_arithmetic(*x, symbol, span) : !is_float_operand(*x, symbol, span)) return {};
   }
-  if (a.is_literal() && b.is_literal()) return fold_literals(op, a, b);
+  if (a.is_literal() && b.is_literal()) return fold(op, {a, b});
   // A parameter that is switched off reads as 0: adding it costs nothing.
   bool b_is_zero = b.kind == TermKind::Integer && b.integer == 0;
   bool a_is_zero = a.kind == TermKind::Integer && a.integer == 0;
@@ -315,7 +252,7 @@ Term Emitter::power(const Term& a, const Term& b, Span span) {
   bool is_small = b.is_number() && (b.number() == 2 || b.number() == 3);
   if (!is_small || !a.is_tensor()) {
     if (a.kind == TermKind::Integer && b.kind == TermKind::Integer && b.integer >= 0) {
-      double value = std::pow(a.number(), b.number());
+      double value = fold("pow", {a, b}).number();
       if (std::fabs(value) < 0x1p53) return integer_term(static_cast<int64_t>(value), a.origin);
     }
     return arithmetic("pow", "^", a, b, span);
@@ -331,7 +268,7 @@ Term Emitter::compare(std::string_view op, std::string_view symbol, const Term& 
   if (is_text && !a.is_tensor() && !b.is_tensor() && (op == "eq" || op == "ne")) {
     return bool_term((a.kind == b.kind && a.text == b.text) == (op == "eq"));
   }
-  if (a.is_literal() && b.is_literal()) return bool_term(fold_numbers(op, a.number(), b.number()).value_or(0) != 0);
+  if (a.is_literal() && b.is_literal()) return fold(op, {a, b});
   for (const Term* x : {&a, &b}) {
     if (x->is_tensor() || x->is_literal()) continue;
     session_.error(span, fmt::format("`{}` compares numbers or tensors, but this is {}", symbol, describe(*x)),

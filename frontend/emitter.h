@@ -170,8 +170,5 @@ class Emitter {
 std::optional<std::vector<int64_t>> match_axes(const std::vector<Axis>& small, const std::vector<Axis>& large);
 // FNV-1a, 32 bits: the random stream of a path.
 uint32_t stream_of(std::string_view path);
-// a op b for two literals, in f64; nullopt where `op` is not one of numbers.
-std::optional<double> fold_numbers(std::string_view op, double a, double b);
-std::optional<double> fold_function(std::string_view op, double x);
 
 }  // namespace tarn

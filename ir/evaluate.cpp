@@ -26,12 +26,28 @@ double to_dtype(double value, DType dtype, const InterpretOptions& options) {
       break;
   }
   if (!std::isfinite(value)) return 0;
-  value = std::trunc(value);
+  value = std::trunc(value) + 0.0;  // no integer is -0.0
   double range = std::ldexp(1.0, static_cast<int>(8 * dtype_bytes(dtype)));
   double wrapped = std::fmod(value, range);
   if (dtype == DType::U8) return wrapped < 0 ? wrapped + range : wrapped;
   if (wrapped >= range / 2) return wrapped - range;
   return wrapped < -range / 2 ? wrapped + range : wrapped;
+}
+
+static bool becomes_integer(DType from, DType to) {
+  return is_float(from) && is_integer(to);
+}
+
+// The nearest number that an integer of that dtype can be; NaN stays.  u8 is cut out of an i32.
+static double within_range(double value, DType dtype) {
+  constexpr double kBelowInt64 = 0x1p63 - 1024;  // the greatest f64 that is an i64
+  return dtype == DType::I64 ? std::clamp(value, -0x1p63, kBelowInt64) : std::clamp(value, -0x1p31, 0x1p31 - 1);
+}
+
+double element_of(const Elementwise& form, std::span<const double> x, DType from, DType to,
+                  const InterpretOptions& options) {
+  double value = form.eval(x);
+  return to_dtype(becomes_integer(from, to) ? within_range(value, to) : value, to, options);
 }
 
 // Whether to_dtype() changes nothing.
@@ -72,6 +88,8 @@ struct Evaluator {
       for (size_t k = 0; k < x.size(); ++k) x[k] = operand(k).data[i];
       result.data[i] = form.eval(x);
     }
+    if (operands.empty() || !becomes_integer(operands.back()->type.dtype, result.type.dtype)) return;
+    for (double& element : result.data) element = within_range(element, result.type.dtype);
   }
 
   void operator()(const Generate& form) const {

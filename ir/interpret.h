@@ -36,6 +36,11 @@ Result<std::vector<Tensor>> interpret_op(const Module& module, const Func& func,
 Tensor evaluate(const OpDef& def, const Attrs& attrs, const Type& type, const std::vector<const Tensor*>& operands,
                 const InterpretOptions& options = {});
 
+// One element of an elementwise op: operands of dtype `from` (where they differ, the last one's), the result brought into
+// `to`.  A float that becomes an integer is cut off, and is the nearest number of that dtype where it is out of range.
+double element_of(const Elementwise& form, std::span<const double> x, DType from, DType to,
+                  const InterpretOptions& options = {});
+
 // A number brought into a dtype: truncated and wrapped for integers (NaN and infinity: 0), 0 or 1 for bool.
 double to_dtype(double value, DType dtype, const InterpretOptions& options = {});
 

@@ -205,7 +205,8 @@ static Simpler fold_constants(Match& m) {
     if (!number) return std::nullopt;
     numbers.push_back(*number);
   }
-  double value = to_dtype(std::get<Elementwise>(m.op.def->body).eval(numbers), m.type.dtype);
+  if (numbers.empty()) return std::nullopt;
+  double value = element_of(std::get<Elementwise>(m.op.def->body), numbers, m.b.type(m.x.back()).dtype, m.type.dtype);
   constexpr double kExactIntegers = 0x1p53;
   if (is_integer(m.type.dtype) && std::fabs(value) > kExactIntegers) return std::nullopt;
   return m.b.constant(value, m.type);

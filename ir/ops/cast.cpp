@@ -16,8 +16,10 @@ const OpDef op_cast{
     .name = "cast",
     .summary = "elementwise conversion to another dtype",
     .doc =
-        "result[i] = x[i] as dtype.  Float to integer truncates (out of range: unspecified); to bool: x[i] != 0; to "
-        "f32 rounds to nearest.\n"
+        "result[i] = x[i] as dtype.  Float to integer truncates, to the nearest integer of the dtype where it is out "
+        "of "
+        "range (u8: to the low 8 bits of an i32), NaN to 0; integers wrap around; to bool: x[i] != 0; to f32 rounds to "
+        "nearest.\n"
         "(C1) the dtype exists.",
     .source = "https://openxla.org/stablehlo/spec#convert",
     .arity = 1,

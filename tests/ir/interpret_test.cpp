@@ -122,8 +122,10 @@ TEST_CASE("min, max, relu and select treat NaN and ties as they say") {
   CHECK(apply("round", {f32({4}, {0.5, 1.5, 2.5, -0.5})}) == Numbers{0, 2, 2, 0});
 }
 
-TEST_CASE("integers truncate and wrap, bools are 0 or 1") {
-  CHECK(apply("cast", {f32({4}, {2.9, -2.9, 4294967296.0 * 3 + 5, kNan})}, {{"dtype", "i32"}}) == Numbers{2, -2, 5, 0});
+TEST_CASE("integers wrap, floats that become integers stop at their ends, bools are 0 or 1") {
+  CHECK(apply("cast", {f32({5}, {2.9, -2.9, 4294967296.0 * 3 + 5, -3e9, kNan})}, {{"dtype", "i32"}}) ==
+        Numbers{2, -2, 2147483647.0, -2147483648.0, 0});
+  CHECK(!std::signbit(apply("cast", {f32({1}, {-0.5})}, {{"dtype", "i32"}})[0]));
   CHECK(apply("cast", {f32({3}, {255, 256, -1})}, {{"dtype", "u8"}}) == Numbers{255, 0, 255});
   CHECK(apply("cast", {f32({3}, {0, 0.5, -3})}, {{"dtype", "bool"}}) == Numbers{0, 1, 1});
   Tensor big{{DType::I32, {}}, {2147483647}}, one{{DType::I32, {}}, {1}};
