@@ -131,15 +131,19 @@ Tensor made_up(const Module& source, const Func& step, const Argument& arg, uint
       }
       break;
     }
-    default:
+    case Role::Count:
+      tensor.data.assign(1, static_cast<double>(batch_of(source).value_or(1)));
       break;
-  }
-  if (arg.role == Role::Count) {
-    int64_t batch = 1;
-    for (const Argument& other : step.args) {
-      if (other.role == Role::Input && step.type(other.value).rank() > 0) batch = step.type(other.value).shape[0];
-    }
-    tensor.data.assign(1, static_cast<double>(batch));
+    case Role::Param:
+    case Role::State:
+    case Role::Slot:
+    case Role::Step:
+    case Role::Epoch:
+    case Role::Loss:
+    case Role::Metric:
+    case Role::Output:
+    case Role::None:
+      break;
   }
   return tensor;
 }

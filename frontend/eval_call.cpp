@@ -114,7 +114,11 @@ Term Evaluator::apply(const Call& call) {
       return apply_schedule(call);
     case DeclKind::Init:
       return apply_init(call);
-    default:
+    case DeclKind::Const:
+    case DeclKind::Hyper:
+    case DeclKind::Optimizer:
+    case DeclKind::Data:
+    case DeclKind::Train:
       break;
   }
   session.error(call.span, fmt::format("{} cannot be called here", describe(callee)), "call.kind");

@@ -83,8 +83,14 @@ std::unique_ptr<Decl> Parser::parse_decl() {
     case DeclKind::Train:
       parse_train(*decl);
       break;
-    default:
+    case DeclKind::Fn:
+    case DeclKind::Layer:
+    case DeclKind::Model:
+    case DeclKind::Optimizer:
+    case DeclKind::Schedule:
+    case DeclKind::Init:
       parse_callable(*decl);
+      break;
   }
   decl->span = span_from(begin);
   return decl;

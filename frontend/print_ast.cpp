@@ -38,9 +38,22 @@ static int precedence(const Expr& expr) {
       return expr.text == "^" ? 10 : 6;
     case ExprKind::Unary:
       return expr.text == "not" ? 5 : 9;
-    default:
-      return expr.instance.text.empty() ? 12 : 11;  // after `as name` no bracket may follow
+    case ExprKind::Error:
+    case ExprKind::Number:
+    case ExprKind::String:
+    case ExprKind::Bool:
+    case ExprKind::Name:
+    case ExprKind::List:
+    case ExprKind::Tuple:
+    case ExprKind::Ellipsis:
+    case ExprKind::Call:
+    case ExprKind::Bracket:
+    case ExprKind::If:
+    case ExprKind::For:
+    case ExprKind::Scan:
+      break;
   }
+  return expr.instance.text.empty() ? 12 : 11;  // after `as name` no bracket may follow
 }
 
 static std::string print_at(const Expr& expr, int min_precedence, int indent);
@@ -196,7 +209,13 @@ static std::string print_stmt(const Stmt& stmt, int indent) {
       return fmt::format("require {}{}", value, stmt.message.empty() ? "" : ", " + quoted(stmt.message));
     case StmtKind::Error:
       return "<error>";
-    default:
+    case StmtKind::Const:
+    case StmtKind::Param:
+    case StmtKind::State:
+    case StmtKind::Let:
+    case StmtKind::Update:
+    case StmtKind::Use:
+    case StmtKind::Next:
       break;
   }
   std::string out = fmt::format("{} {}", statement_word(stmt.kind), print_names(stmt.names, stmt.is_tuple));

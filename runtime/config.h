@@ -13,8 +13,7 @@
 //      "window": 64,                           text: characters of a row
 //      "inputs": [                             one per TARN_INPUT that is fed from data
 //        {"tensor": "images", "source": "images"},                          idx: the file of rank >= 2
-//        {"tensor": "labels", "source": "labels", "classes": 10},           idx: the file of rank 1; cifar has the same
-//        two
+//        {"tensor": "labels", "source": "labels", "classes": 10},           idx: of rank 1; cifar has the same two
 //        {"tensor": "tokens", "source": "tokens", "classes": 65},           text: windows; "next": the characters after
 //        {"tensor": "x", "source": "cols", "first": 0, "last": 4},          csv: columns [first, last)
 //        {"tensor": "x", "source": "cols", "names": ["width", "height"]},   csv: columns by the header's names

@@ -58,8 +58,7 @@ static std::string wrong_of(const PipelineResult& result) {
   return result.ok() ? "" : fmt::format("{} [{}]", result.errors[0].message, result.errors[0].rule);
 }
 
-// --- passes
-// -----------------------------------------------------------------------------------------------------------
+// --- passes ---
 
 static Verdict check_passes(const Module& module, const std::vector<std::string>& passes, const Tensors& args,
                             const Tensors& before) {
@@ -115,8 +114,7 @@ static Verdict text_round_trip(const Module& module, uint64_t seed, const std::s
   return {};
 }
 
-// --- gradients
-// --------------------------------------------------------------------------------------------------------
+// --- gradients ---
 
 // The gradients of the loss, and of a weighted sum of its gradients, against central differences.  Where the
 // differences to either side are not the same the graph has a kink there.
@@ -151,8 +149,7 @@ static Verdict second_gradients(const Module& module, uint64_t seed, const std::
   return check_gradient(module, seed, 2);
 }
 
-// --- machine code
-// -----------------------------------------------------------------------------------------------------
+// --- machine code ---
 
 static const ProgramTensor& tensor_named(const Program& program, const std::string& name) {
   for (const ProgramTensor& tensor : program.tensors) {
