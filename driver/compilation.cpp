@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "codegen/program/build_program.h"
+#include "codegen/target/target.h"
 #include "driver/files.h"
 #include "driver/text_input.h"
 #include "frontend/compile.h"
@@ -118,6 +119,7 @@ static bool holds_file(const std::string& directory, const std::string& path) {
 bool Compilation::run_passes(Module& module) {
   PipelineOptions options;
   options.opt_level = options_.opt_level;
+  if (const Target* target = find_target(options_.target)) options.wishes = target->wishes;
   options.stop_after = options_.stop_after;
   options.dump_dir = options_.dump_dir;
   options.dump_locations = true;

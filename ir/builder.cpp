@@ -43,6 +43,10 @@ ValueId Builder::op(std::string_view name, std::vector<ValueId> operands, Attrs 
   return *value;
 }
 
+ValueId Builder::op(const OpDef& def, std::vector<ValueId> operands, Attrs attrs) {
+  return op(def.name, std::move(operands), std::move(attrs));
+}
+
 const Op& Builder::copy(const Func& from, const Op& op, std::vector<ValueId> operands) {
   Op made{op.def, std::move(operands), {}, op.attrs, op.location};
   for (ValueId result : op.results) made.results.push_back(func_->add_value(from.type(result), from.name_of(result)));
@@ -111,6 +115,37 @@ ValueId Builder::sum(ValueId value, std::vector<int64_t> axes) {
 
 ValueId Builder::reshape(ValueId value, Shape shape) {
   return type(value).shape == shape ? value : op("reshape", {value}, {{"shape", std::move(shape)}});
+}
+
+ValueId Builder::transpose(ValueId value, std::vector<int64_t> perm) {
+  return op("transpose", {value}, {{"perm", std::move(perm)}});
+}
+
+ValueId Builder::slice(ValueId value, Shape start, Shape limit, Shape stride) {
+  return op("slice", {value},
+            {{"limit", std::move(limit)}, {"start", std::move(start)}, {"stride", std::move(stride)}});
+}
+
+ValueId Builder::pad(ValueId value, Shape low, Shape high, Shape interior) {
+  return op("pad", {value}, {{"high", std::move(high)}, {"interior", std::move(interior)}, {"low", std::move(low)}});
+}
+
+ValueId Builder::window(ValueId value, const SlidingWindow& window) {
+  return op("window", {value},
+            {{"axis", window.axis},
+             {"dilation", window.dilation},
+             {"offset", window.offset},
+             {"size", window.size},
+             {"stride", window.stride},
+             {"tap", window.tap}});
+}
+
+ValueId Builder::contract(ValueId lhs, ValueId rhs, Attrs attrs) {
+  return op("contract", {lhs, rhs}, std::move(attrs));
+}
+
+ValueId Builder::stored(ValueId value) {
+  return op("copy", {value});
 }
 
 }  // namespace tarn

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,6 +10,16 @@
 #include "ir/graph.h"
 
 namespace tarn {
+
+// The attributes of op `window`.
+struct SlidingWindow {
+  int64_t axis = 0;
+  int64_t tap = 0;
+  int64_t stride = 1;
+  int64_t dilation = 1;
+  int64_t offset = 0;
+  int64_t size = 0;
+};
 
 class Builder {
  public:
@@ -30,6 +41,8 @@ class Builder {
   Result<ValueId> try_op(std::string_view name, std::vector<ValueId> operands, Attrs attrs = {});
   // The same where the caller knows that the op is right: a failure is an internal error.
   ValueId op(std::string_view name, std::vector<ValueId> operands, Attrs attrs = {});
+  // The op of another one's record, for what does the same to other operands.
+  ValueId op(const OpDef& def, std::vector<ValueId> operands, Attrs attrs = {});
   // Copies `op` of another function with new operands; result types are taken over.
   const Op& copy(const Func& from, const Op& op, std::vector<ValueId> operands);
   // A call of `callee`, whose results it returns; they are named as there.
@@ -42,7 +55,7 @@ class Builder {
   // d loss / d targets[i], each of its target's type.
   std::vector<ValueId> gradient(ValueId loss, std::vector<ValueId> targets);
 
-  // Shorthands for the rules of ops.
+  // Shorthands for gradient rules, and for passes, which name no ops.
   ValueId constant(double value, Type type);
   ValueId constant_like(ValueId value, double number);
   ValueId unary(std::string_view name, ValueId x) { return op(name, {x}); }
@@ -59,6 +72,12 @@ class Builder {
   ValueId broadcast(ValueId value, Shape shape, std::vector<int64_t> dims);
   ValueId sum(ValueId value, std::vector<int64_t> axes);  // the value itself where axes is empty
   ValueId reshape(ValueId value, Shape shape);            // the value itself where the shape is the same
+  ValueId transpose(ValueId value, std::vector<int64_t> perm);
+  ValueId slice(ValueId value, Shape start, Shape limit, Shape stride);
+  ValueId pad(ValueId value, Shape low, Shape high, Shape interior);
+  ValueId window(ValueId value, const SlidingWindow& window);
+  ValueId contract(ValueId lhs, ValueId rhs, Attrs attrs);  // `spec`, perhaps `accumulate`
+  ValueId stored(ValueId value);  // the same values in memory of their own
 
  private:
   Op& append(const OpDef& def, std::vector<ValueId> operands, Attrs attrs, const std::vector<Type>& types);

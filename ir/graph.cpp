@@ -113,4 +113,23 @@ void drop_undefined_values(Func& func) {
   for (FuncResult& result : func.results) result.value = place[result.value.index];
 }
 
+void renumber_values(Func& func) {
+  std::vector<ValueId> place(func.values.size());
+  std::vector<Value> ordered;
+  func.next_suffix_.clear();
+  auto define = [&](ValueId& value) {
+    place[value.index] = {static_cast<uint32_t>(ordered.size())};
+    ordered.push_back(std::move(func.values[value.index]));
+    func.next_suffix_.try_emplace(ordered.back().name, 1);
+    value = place[value.index];
+  };
+  for (Argument& arg : func.args) define(arg.value);
+  for (Op& op : func.ops) {
+    for (ValueId& operand : op.operands) operand = place[operand.index];
+    for (ValueId& result : op.results) define(result);
+  }
+  for (FuncResult& result : func.results) result.value = place[result.value.index];
+  func.values = std::move(ordered);
+}
+
 }  // namespace tarn

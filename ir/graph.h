@@ -104,6 +104,8 @@ struct Func {
   void claim_name(ValueId value, std::string_view reserved) { values[value.index].name = reserved; }
 
  private:
+  friend void renumber_values(Func& func);
+
   std::string unique_name(std::string_view name);
 
   std::unordered_map<std::string, uint32_t> next_suffix_;  // of each name given out
@@ -136,6 +138,9 @@ std::optional<int64_t> batch_of(const Module& module);
 std::vector<int> defining_ops(const Func& func);
 // Removes values that no argument or op defines any more, after ops were taken out; ids of others change.
 void drop_undefined_values(Func& func);
+// Orders values as they are defined and forgets which names were given out and dropped, so that the function is what its
+// printed text is read as; ids of values change.
+void renumber_values(Func& func);
 // For each value, how many operands and results read it.
 std::vector<int> use_counts(const Func& func);
 

@@ -26,4 +26,20 @@ const OpDef* find_op(std::string_view name) {
   return found != ops.end() && (*found)->name == name ? *found : nullptr;
 }
 
+std::string_view reduce_kind_name(ReduceKind kind) {
+  switch (kind) {
+    case ReduceKind::Sum:
+      return "sum";
+    case ReduceKind::Prod:
+      return "prod";
+    case ReduceKind::Max:
+      return "max";
+    case ReduceKind::Min:
+      return "min";
+    case ReduceKind::ArgMax:
+      return "argmax";
+  }
+  return "";
+}
+
 }  // namespace tarn

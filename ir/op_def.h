@@ -80,6 +80,9 @@ struct OpDef {
   ShapeRule shape;
   VjpRule vjp;  // nullptr: the result is not differentiable (integers, comparisons)
   Body body;
+  // Facts that passes use; an op that does not state one has not got it.
+  bool commutes = false;   // op(x, y) = op(y, x), to the last bit
+  bool is_linear = false;  // elementwise, and op(x + x', y + y') = op(x, y) + op(x', y') but for roundings
   bool may_diverge;  // finite operands can give NaN or infinity
   Tolerance tolerance;
   std::vector<Sample> samples;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -39,9 +40,11 @@ struct Generate {
   // `index` holds one I32 scalar for each dimension.
   Scalar (*lower)(ScalarEmitter& e, std::span<const Scalar> index, const Shape& shape, std::span<const Scalar> scalars,
                   const Attrs&, DType result);
+  bool is_uniform = false;  // the same number at each index
 };
 
 enum class ReduceKind : uint8_t { Sum, Prod, Max, Min, ArgMax };
+std::string_view reduce_kind_name(ReduceKind kind);  // "argmax"
 
 // Combines over the dimensions named by attribute `axes`, which leave the shape.
 struct Reduce {
@@ -52,6 +55,8 @@ struct Reduce {
 struct View {
   // One index expression for each operand dimension; nullopt: same elements in the same row-major order (reshape).
   std::optional<std::vector<AffineIndex>> (*map)(const Attrs& attrs, const Shape& operand, const Shape& result);
+  // Attributes of the view that does the same to each slice of a stack of `length` operands: dimension 0 is new.
+  Attrs (*of_stack)(const Attrs& attrs, int64_t length);
 };
 
 // result = sum over labels absent from the result of lhs * rhs; attribute `spec`, as "bk,kn->bn" (ir/contract_spec.h).

@@ -178,4 +178,14 @@ Gradients no_gradient(const VjpArgs& args) {
   return Gradients(args.inputs.size());
 }
 
+std::vector<int64_t> one_further(std::vector<int64_t> dimensions) {
+  for (int64_t& dimension : dimensions) ++dimension;
+  return dimensions;
+}
+
+std::vector<int64_t> with_front(int64_t first, std::vector<int64_t> rest) {
+  rest.insert(rest.begin(), first);
+  return rest;
+}
+
 }  // namespace tarn

@@ -41,4 +41,8 @@ Result<Type> declared_type(const Attrs& attrs);
 // Vjp rules that several ops share.
 Gradients no_gradient(const VjpArgs& args);  // structurally zero for every input
 
+// For View::of_stack: the numbers that dimensions have behind a new dimension 0, and a list with an entry for it.
+std::vector<int64_t> one_further(std::vector<int64_t> dimensions);
+std::vector<int64_t> with_front(int64_t first, std::vector<int64_t> rest);
+
 }  // namespace tarn

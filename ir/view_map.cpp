@@ -72,4 +72,19 @@ int64_t preserved_prefix(const Func& func, const Op& op) {
   return static_cast<int64_t>(prefix);
 }
 
+std::optional<std::vector<size_t>> permutation_of(const Func& func, const Op& view) {
+  std::optional<std::vector<AffineIndex>> map = view_map(func, view);
+  size_t rank = func.type(view.result()).shape.size();
+  if (!map || map->size() != rank) return std::nullopt;
+  std::vector<size_t> order(rank, rank);
+  for (size_t from = 0; from < rank; ++from) {
+    size_t to = 0;
+    while (to < rank && !is_identity((*map)[from], to)) ++to;
+    if (to == rank || order[to] != rank) return std::nullopt;
+    order[to] = from;
+  }
+  return func.type(view.result()).elements() == func.type(view.operands[0]).elements() ? std::optional(order)
+                                                                                       : std::nullopt;
+}
+
 }  // namespace tarn

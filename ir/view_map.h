@@ -19,4 +19,7 @@ bool leaves_range(const std::vector<AffineIndex>& map, const Shape& result, cons
 // How many leading dimensions a view passes on unchanged: for d below it, result index d is operand index d.
 int64_t preserved_prefix(const Func& func, const Op& op);
 
+// Where a view only permutes dimensions: which dimension of the operand each dimension of the result is.
+std::optional<std::vector<size_t>> permutation_of(const Func& func, const Op& view);
+
 }  // namespace tarn

@@ -66,7 +66,7 @@ std::optional<Error> expand_inner_first(Module& module, Func& func, std::set<std
   return std::nullopt;
 }
 
-Result<PassStats> run_autodiff(Module& module) {
+Result<PassStats> run_autodiff(Module& module, const TargetWishes&) {
   PassStats stats;
   std::set<std::string> done;
   size_t count = module.funcs.size();  // bodies of gradients are added behind

@@ -19,6 +19,11 @@ bool ScanGradient::is_stacked(ValueId value) const {
   return stacked_.contains(value) || (outside_.contains(value) && !invariant_[value.index]);
 }
 
+// The sum of its results is its result of sums.
+static bool passes_sums_on(const Op& op) {
+  return op.def->is_linear || std::holds_alternative<View>(op.def->body);
+}
+
 std::optional<std::string> ScanGradient::product_over_time(const Op& op) const {
   if (!std::holds_alternative<Contract>(op.def->body)) return std::nullopt;
   if (invariant_[op.operands[0].index] || invariant_[op.operands[1].index]) return std::nullopt;
@@ -33,10 +38,9 @@ std::optional<std::string> ScanGradient::product_over_time(const Op& op) const {
 void ScanGradient::collect_products(ValueId value) {
   if (!value.is_valid() || defining_[value.index] < 0 || is_forward(value)) return;
   const Op& op = op_of(value);
-  bool is_linear = op.def->name == "add" || std::holds_alternative<View>(op.def->body);
   if (product_over_time(op)) {
     for (ValueId operand : op.operands) stack_of(operand, false);
-  } else if (is_linear) {
+  } else if (passes_sums_on(op)) {
     for (ValueId operand : op.operands) collect_products(operand);
   }
 }
@@ -55,8 +59,7 @@ ValueId ScanGradient::sum_over_time(ValueId value, bool is_emitted) {
     ValueId stack = stack_of(op.operands[0], is_emitted);
     return is_emitted ? outer_op(op, value, {stack}, with_attr(op.attrs, "axes", axes)) : ValueId{};
   }
-  bool moves = op.def->name == "add" || std::holds_alternative<View>(op.def->body);
-  if (!moves || !holds_sum(value)) return accumulated(value, is_emitted);
+  if (!passes_sums_on(op) || !holds_sum(value)) return accumulated(value, is_emitted);
   std::vector<ValueId> operands;
   for (ValueId operand : op.operands) operands.push_back(sum_over_time(operand, is_emitted));
   return is_emitted ? outer_op(op, value, std::move(operands), op.attrs) : ValueId{};
@@ -69,14 +72,13 @@ bool ScanGradient::holds_sum(ValueId value) const {
   if (const Reduce* reduce = std::get_if<Reduce>(&op.def->body)) {
     return reduce->kind == ReduceKind::Sum && is_stacked(op.operands[0]);
   }
-  bool moves = op.def->name == "add" || std::holds_alternative<View>(op.def->body);
-  return moves && std::any_of(op.operands.begin(), op.operands.end(), [&](ValueId v) { return holds_sum(v); });
+  return passes_sums_on(op) && std::any_of(op.operands.begin(), op.operands.end(), [&](ValueId v) { return holds_sum(v); });
 }
 
 ValueId ScanGradient::outer_op(const Op& like, ValueId value, std::vector<ValueId> operands, Attrs attrs) {
   b_.set_location(like.location);
   b_.set_next_name(body_.name_of(value));
-  return b_.op(like.def->name, std::move(operands), std::move(attrs));
+  return b_.op(*like.def, std::move(operands), std::move(attrs));
 }
 
 ValueId ScanGradient::accumulated(ValueId value, bool is_emitted) {

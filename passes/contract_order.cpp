@@ -276,8 +276,8 @@ class ContractOrderer {
       Labels made =
           is_last ? product.result : in_order(labels[step.lhs], labels[step.rhs], chooser.open_labels(joined));
       std::string spec = spec_of(labels[step.lhs], labels[step.rhs], made);
-      values.push_back(rewriter.builder().op("contract", {values[step.lhs], values[step.rhs]},
-                                             with_attr(product.attrs, "spec", spec)));
+      values.push_back(
+          rewriter.builder().contract(values[step.lhs], values[step.rhs], with_attr(product.attrs, "spec", spec)));
       labels.push_back(std::move(made));
       sets.push_back(joined);
     }
@@ -313,7 +313,7 @@ class ContractOrderer {
   std::map<size_t, std::pair<Product, Order>> orders_;  // by the contract that makes the product's result
 };
 
-Result<PassStats> run_contract_order(Module& module) {
+Result<PassStats> run_contract_order(Module& module, const TargetWishes&) {
   PassStats stats;
   for (Func& func : module.funcs) stats.changed += ContractOrderer(func).run(func);
   return stats;

@@ -14,8 +14,7 @@ namespace tarn {
 // Text that two ops share just where they compute the same.  Attributes are compared as text, for that tells -0.0 from
 // 0.0 and takes nan for equal to itself.
 static std::string expression_key(const Op& op, std::vector<ValueId> operands) {
-  bool commutes = op.def->name == "add" || op.def->name == "mul";
-  if (commutes) std::sort(operands.begin(), operands.end());
+  if (op.def->commutes) std::sort(operands.begin(), operands.end());
   std::string key(op.def->name);
   for (ValueId operand : operands) key += fmt::format(" {}", operand.index);
   for (const auto& [name, value] : op.attrs) key += fmt::format(" {}={}", name, attr_text(value));
@@ -44,7 +43,7 @@ static int64_t merge_equal_ops(Func& func) {
   return merged;
 }
 
-static Result<PassStats> run_cse(Module& module) {
+static Result<PassStats> run_cse(Module& module, const TargetWishes&) {
   PassStats stats;
   for (Func& func : module.funcs) stats.changed += merge_equal_ops(func);
   return stats;

@@ -1,6 +1,6 @@
 // Computes each distinct expression once.
 //
-// What: an op equal to an earlier one (same op, operands and attributes; operands of sums and products in any order)
+// What: an op equal to an earlier one (same op, operands and attributes; operands in any order where the op commutes)
 //       gives way to it.  All ops are pure, so equal ops have equal results.
 //       A function that still holds a `grad` is left alone: a target and an equal value have different gradients.
 // Why here: after autodiff, whose rules state constants and forward values anew for each op.

@@ -123,7 +123,7 @@ static int64_t remove_functions(Module& module) {
   return before - static_cast<int64_t>(module.funcs.size());
 }
 
-static Result<PassStats> run_dce(Module& module) {
+static Result<PassStats> run_dce(Module& module, const TargetWishes&) {
   PassStats stats;
   // What a loop no longer reads may be what a loop around it need not make, so again until nothing changes.
   for (int64_t removed = 1; removed > 0; stats.changed += removed) {

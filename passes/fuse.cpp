@@ -12,6 +12,7 @@
 #include "ir/op_def.h"
 #include "ir/scan.h"
 #include "passes/fusion_groups.h"
+#include "passes/rewrite.h"
 
 namespace tarn {
 
@@ -131,11 +132,11 @@ std::string name_of_group(const Func& func, const FusionPlan& plan, const Fusion
   return is_read ? name : "";
 }
 
-int64_t fuse_function(Module& module, Func& func, size_t carries) {
+int64_t fuse_function(Module& module, Func& func, size_t carries, const TargetWishes& wishes) {
   bool is_fused = std::any_of(func.ops.begin(), func.ops.end(),
                               [](const Op& op) { return std::holds_alternative<Call>(op.def->body); });
   if (is_fused) return 0;
-  FusionPlan plan = plan_fusion(func, carries);
+  FusionPlan plan = plan_fusion(func, carries, wishes);
   std::vector<int> defining = defining_ops(func);
   Func fused;
   fused.name = func.name;
@@ -171,13 +172,18 @@ int64_t fuse_function(Module& module, Func& func, size_t carries) {
   return kernels;
 }
 
-Result<PassStats> run_fuse(Module& module) {
+Result<PassStats> run_fuse(Module& module, const TargetWishes& wishes) {
   PassStats stats;
   std::map<std::string, size_t> carries = carries_of_bodies(module);
   size_t count = module.funcs.size();  // kernels are added behind
   for (size_t f = 0; f < count; ++f) {
     Func& func = module.funcs[f];
-    if (func.kind != FuncKind::Kernel) stats.changed += fuse_function(module, func, carries[func.name]);
+    if (holds_gradient(func)) {
+      return Error{
+          fmt::format("@{} holds `grad`, which no kernel computes; run pass `autodiff` before `fuse`", func.name),
+          "pass.order"};
+    }
+    if (func.kind != FuncKind::Kernel) stats.changed += fuse_function(module, func, carries[func.name], wishes);
   }
   return stats;
 }

@@ -16,9 +16,10 @@ namespace {
 
 class FusionPlanner {
  public:
-  FusionPlanner(const Func& func, size_t carries)
+  FusionPlanner(const Func& func, size_t carries, const TargetWishes& wishes)
       : func_(func),
         carries_(carries),
+        wishes_(wishes),
         defining_(defining_ops(func)),
         group_of_(func.ops.size(), -1),
         readers_(func.values.size()),
@@ -33,7 +34,7 @@ class FusionPlanner {
     for (size_t i = 0; i < func_.ops.size(); ++i) place(static_cast<int>(i));
     sink_masks();
     inline_single_readers();
-    recompute_cheap_values(state());
+    recompute_cheap_values(state(), wishes_);
     return finish();
   }
 
@@ -283,6 +284,7 @@ class FusionPlanner {
 
   const Func& func_;
   size_t carries_;
+  const TargetWishes& wishes_;
   std::vector<int> defining_;
   std::vector<FusionRole> roles_;
   std::vector<std::vector<FusionSource>> sources_;  // of each op: what it reads through free ops, and how
@@ -306,8 +308,8 @@ std::set<int> producers_of(const FusionState& state, int group) {
   return producers;
 }
 
-FusionPlan plan_fusion(const Func& func, size_t carries) {
-  return FusionPlanner(func, carries).run();
+FusionPlan plan_fusion(const Func& func, size_t carries, const TargetWishes& wishes) {
+  return FusionPlanner(func, carries, wishes).run();
 }
 
 }  // namespace tarn

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "passes/fusion_sources.h"
+#include "passes/target_wishes.h"
 
 namespace tarn {
 
@@ -29,7 +30,7 @@ struct FusionPlan {
 };
 
 // `carries`: of the loop whose body `func` is; 0 for entry functions.
-FusionPlan plan_fusion(const Func& func, size_t carries);
+FusionPlan plan_fusion(const Func& func, size_t carries, const TargetWishes& wishes);
 
 // What the planner knows, for its parts in files of their own.
 struct FusionState {

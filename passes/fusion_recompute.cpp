@@ -11,16 +11,13 @@ namespace tarn {
 
 namespace {
 
-constexpr int64_t kWrite = 2;  // bytes to write, in bytes to read: a cache line is fetched before and evicted after
-constexpr size_t kMaxOps = 6;  // that are computed anew for one value
-constexpr int kCheap = 3;      // scalar operations of one such op
-
 class Recomputer {
  public:
-  explicit Recomputer(FusionState state) : s_(state), readers_(state.func.values.size()) {
+  Recomputer(FusionState state, const TargetWishes& wishes)
+      : s_(state), wishes_(wishes), readers_(state.func.values.size()) {
     for (const Op& op : s_.func.ops) {
-      int cost = scalar_cost(s_.func, op);
-      is_cheap_.push_back(cost > 0 && cost <= kCheap);
+      int cost = scalar_cost(s_.func, op, wishes.function_cost);
+      is_cheap_.push_back(cost > 0 && cost <= wishes.cheap_operations);
     }
     for (size_t op = 0; op < s_.func.ops.size(); ++op) {
       if (s_.group_of[op] < 0) continue;
@@ -95,7 +92,7 @@ class Recomputer {
       pending.pop_back();
       for (const FusionSource& source : sources_at(next)) {
         int maker = s_.defining[source.value.index];
-        if (is_in_memory(source.value) || cone.contains(maker) || cone.size() == kMaxOps) continue;
+        if (is_in_memory(source.value) || cone.contains(maker) || cone.size() == wishes_.most_recomputed_ops) continue;
         if (!can_be_recomputed(maker)) continue;
         cone.insert(maker);
         pending.push_back(maker);
@@ -122,9 +119,9 @@ class Recomputer {
   // What is moved more, less where negative, if the readers of `op`'s value compute it by `cone`.
   int64_t cost(int op, const std::set<int>& cone, const std::set<int>& readers) {
     ValueId value = op_at(op).result();
-    int64_t cost = -bytes(value) * (kWrite + static_cast<int64_t>(readers.size()));
+    int64_t cost = -bytes(value) * (wishes_.write_cost + static_cast<int64_t>(readers.size()));
     for (ValueId source : sources_of(cone)) {
-      if (!is_in_memory(source)) cost += kWrite * bytes(source);
+      if (!is_in_memory(source)) cost += wishes_.write_cost * bytes(source);
       for (int reader : readers) cost += reads(reader, source) || maker_group(source) == reader ? 0 : bytes(source);
     }
     return cost + unread(op);
@@ -183,14 +180,15 @@ class Recomputer {
   }
 
   FusionState s_;
+  const TargetWishes& wishes_;
   std::vector<bool> is_cheap_;             // of each op
   std::vector<std::vector<int>> readers_;  // of each value: ops in groups that read it through free ops
 };
 
 }  // namespace
 
-void recompute_cheap_values(FusionState state) {
-  Recomputer(state).run();
+void recompute_cheap_values(FusionState state, const TargetWishes& wishes) {
+  if (wishes.most_recomputed_ops > 0) Recomputer(state, wishes).run();
 }
 
 }  // namespace tarn

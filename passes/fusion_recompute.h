@@ -10,6 +10,6 @@
 namespace tarn {
 
 // Ops become Free and leave their groups.
-void recompute_cheap_values(FusionState state);
+void recompute_cheap_values(FusionState state, const TargetWishes& wishes);
 
 }  // namespace tarn

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "ir/base/check.h"
 #include "ir/op_def.h"
-#include "ir/scan.h"
 #include "ir/view_map.h"
 
 namespace tarn {
@@ -20,18 +20,36 @@ static void pass_view(const Func& func, const Op& op, std::vector<FusionSource>&
   }
 }
 
-static bool is_cheap_generate(const Op& op) {
-  return std::holds_alternative<Generate>(op.def->body) && op.operands.empty();
-}
+namespace {
+
+// A function for each form, so that the compiler asks for a new one's.
+struct RoleOfForm {
+  const Func& func;
+  const Op& op;
+
+  FusionRole operator()(const Elementwise&) const { return FusionRole::Pointwise; }
+  FusionRole operator()(const Generate&) const {
+    return op.operands.empty() ? FusionRole::Free : FusionRole::Pointwise;
+  }
+  FusionRole operator()(const View&) const { return view_map(func, op) ? FusionRole::Free : FusionRole::Alias; }
+  FusionRole operator()(const Reduce&) const { return FusionRole::Reduce; }
+  FusionRole operator()(const Contract&) const { return FusionRole::Contract; }
+  FusionRole operator()(const Gather&) const { return FusionRole::Pointwise; }
+  FusionRole operator()(const Scatter&) const { return FusionRole::Reduce; }
+  FusionRole operator()(const Scan&) const { return FusionRole::Scan; }
+  FusionRole operator()(const Call&) const { return none(); }
+  FusionRole operator()(const Gradient&) const { return none(); }
+
+  FusionRole none() const {
+    TARN_CHECK(false, "fusion of @{} met `{}`, which no kernel holds", func.name, op.def->name);
+    return FusionRole::Pointwise;
+  }
+};
+
+}  // namespace
 
 FusionRole role_by_form(const Func& func, const Op& op) {
-  if (is_cheap_generate(op)) return FusionRole::Free;
-  if (std::holds_alternative<View>(op.def->body)) return view_map(func, op) ? FusionRole::Free : FusionRole::Alias;
-  if (std::holds_alternative<Reduce>(op.def->body)) return FusionRole::Reduce;
-  if (std::holds_alternative<Scatter>(op.def->body)) return FusionRole::Reduce;
-  if (std::holds_alternative<Contract>(op.def->body)) return FusionRole::Contract;
-  if (is_scan(op)) return FusionRole::Scan;
-  return FusionRole::Pointwise;
+  return std::visit(RoleOfForm{func, op}, op.def->body);
 }
 
 // The values that `operand` is computed from once free ops are folded away.

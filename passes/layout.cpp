@@ -19,8 +19,13 @@ namespace {
 class LayoutRewriter {
  public:
   // `carries`: of the loop whose body `from` is; 0 for entry functions.
-  LayoutRewriter(const Func& from, size_t carries)
-      : from_(from), carries_(carries), defining_(defining_ops(from)), uses_(use_counts(from)), builder_(to_) {
+  LayoutRewriter(const Func& from, size_t carries, const TargetWishes& wishes)
+      : from_(from),
+        carries_(carries),
+        wishes_(wishes),
+        defining_(defining_ops(from)),
+        uses_(use_counts(from)),
+        builder_(to_) {
     to_.name = from.name;
     to_.kind = from.kind;
   }
@@ -29,7 +34,7 @@ class LayoutRewriter {
     for (const Argument& arg : from_.args) {
       mapped_[arg.value] = builder_.argument(from_.type(arg.value), from_.name_of(arg.value), arg.role, arg.initial);
     }
-    find_padded_operands();
+    if (wishes_.stores_padded_operands) find_padded_operands();
     for (const Op& op : from_.ops) rewrite(op);
     for (size_t r = 0; r < from_.results.size(); ++r) {
       const FuncResult& result = from_.results[r];
@@ -48,7 +53,7 @@ class LayoutRewriter {
     Attrs attrs = op.attrs;
     if (std::holds_alternative<Contract>(op.def->body)) {
       ContractSpec spec = *parse_contract_spec(attr_string(attrs, "spec"));
-      move_last(spec, operands);
+      if (wishes_.transposes_for_lanes) move_last(spec, operands);
       attrs["spec"] = spec.text();
     }
     if (std::holds_alternative<View>(op.def->body)) operands[0] = stored_operand(op, operands[0]);
@@ -83,7 +88,7 @@ class LayoutRewriter {
   ValueId stored(ValueId value) {
     ++changed_;
     builder_.set_next_name(to_.name_of(value));
-    return builder_.op("copy", {value});
+    return builder_.stored(value);
   }
 
   // A result that is an argument of another name (two states that swap, say) is copied before either is overwritten.
@@ -91,7 +96,7 @@ class LayoutRewriter {
     for (const Argument& arg : from_.args) {
       if (arg.value != result.value || from_.name_of(arg.value) == result.name) continue;
       ++changed_;
-      return builder_.op("copy", {mapped_.at(result.value)});
+      return builder_.stored(mapped_.at(result.value));
     }
     return mapped_.at(result.value);
   }
@@ -156,9 +161,9 @@ class LayoutRewriter {
     permutation.push_back(static_cast<int64_t>(position));
     ++changed_;
     builder_.set_next_name(to_.name_of(value) + ".t");
-    ValueId view = builder_.op("transpose", {value}, {{"perm", permutation}});
+    ValueId view = builder_.transpose(value, permutation);
     builder_.set_next_name(to_.name_of(value) + ".transposed");
-    return transposed_[key] = builder_.op("copy", {view});
+    return transposed_[key] = builder_.stored(view);
   }
 
   // A view that leaves its operand's range is lowered to guarded loads, so its operand must be in memory as it is.
@@ -169,13 +174,14 @@ class LayoutRewriter {
                      (std::holds_alternative<Generate>(made.def->body) && made.operands.empty());
       if (made.result() != operand || !is_free) continue;
       ++changed_;
-      return builder_.op("copy", {operand});
+      return builder_.stored(operand);
     }
     return operand;
   }
 
   const Func& from_;
   size_t carries_;
+  const TargetWishes& wishes_;
   std::vector<int> defining_;
   std::vector<int> uses_;
   std::set<ValueId> own_results_;
@@ -187,12 +193,12 @@ class LayoutRewriter {
   int64_t changed_ = 0;
 };
 
-Result<PassStats> run_layout(Module& module) {
+Result<PassStats> run_layout(Module& module, const TargetWishes& wishes) {
   PassStats stats;
   std::map<std::string, size_t> carries = carries_of_bodies(module);
   for (Func& func : module.funcs) {
     if (func.kind == FuncKind::Kernel) continue;
-    Func made = LayoutRewriter(func, carries[func.name]).run(stats.changed);
+    Func made = LayoutRewriter(func, carries[func.name], wishes).run(stats.changed);
     func = std::move(made);
   }
   return stats;

@@ -284,11 +284,11 @@ class Mover {
   int64_t changed_ = 0;
 };
 
-Result<PassStats> run_motion(Module& module) {
+Result<PassStats> run_motion(Module& module, const TargetWishes&) {
   return PassStats{Mover(module, false).run()};
 }
 
-Result<PassStats> run_invariants(Module& module) {
+Result<PassStats> run_invariants(Module& module, const TargetWishes&) {
   return PassStats{Mover(module, true).run()};
 }
 

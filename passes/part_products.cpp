@@ -1,4 +1,4 @@
-// Rebuilds the function; a part is found by going down sums of pads.
+// Rebuilds the function; parts are found by going down linear ops.
 #include "passes/part_products.h"
 
 #include <algorithm>
@@ -7,11 +7,19 @@
 #include "ir/accumulation.h"
 #include "ir/contract_spec.h"
 #include "ir/op_def.h"
+#include "ir/view_map.h"
 #include "passes/rewrite.h"
 
 namespace tarn {
 
 namespace {
+
+// A value that lies among zeros in a greater one.
+struct Part {
+  ValueId value;
+  Shape before;  // how many zeros are before it in each dimension
+  Shape whole;
+};
 
 class Parter {
  public:
@@ -31,31 +39,46 @@ class Parter {
   }
 
  private:
-  const Op* op_of(ValueId value, std::string_view name) const {
-    int made = defining_[value.index];
-    if (made < 0 || func_.ops[static_cast<size_t>(made)].def->name != name) return nullptr;
-    return &func_.ops[static_cast<size_t>(made)];
+  // Where a view puts its operand among zeros, how many it puts before it in each dimension.
+  std::optional<Shape> zeros_before(const Op& op) const {
+    if (!std::holds_alternative<View>(op.def->body)) return std::nullopt;
+    std::optional<std::vector<AffineIndex>> map = view_map(func_, op);
+    const Shape &result = func_.type(op.result()).shape, &operand = func_.type(op.operands[0]).shape;
+    if (!map || result.size() != operand.size()) return std::nullopt;
+    Shape before;
+    for (size_t d = 0; d < result.size(); ++d) {
+      AffineIndex plain{std::vector<int64_t>(result.size(), 0)};
+      plain.coefficients[d] = 1;
+      before.push_back(-(*map)[d].offset);
+      bool is_moved_only = (*map)[d].coefficients == plain.coefficients && (*map)[d].divisor == 1;
+      if (!is_moved_only || before[d] < 0 || before[d] + operand[d] > result[d]) return std::nullopt;
+    }
+    return before;
   }
 
-  // The pads that make up `value` by being added; false where there is something else.
-  bool collect(ValueId value, std::vector<const Op*>& pads) const {
-    if (const Op* pad = op_of(value, "pad")) {
-      pads.push_back(pad);
+  const Op* maker_of(ValueId value) const {
+    int made = defining_[value.index];
+    return made < 0 ? nullptr : &func_.ops[static_cast<size_t>(made)];
+  }
+
+  // The parts that linear ops make `value` of; false where there is something else.
+  bool collect(ValueId value, std::vector<Part>& parts) const {
+    const Op* op = maker_of(value);
+    if (!op) return false;
+    if (std::optional<Shape> before = zeros_before(*op)) {
+      parts.push_back({op->operands[0], *before, func_.type(value).shape});
       return true;
     }
-    const Op* sum = op_of(value, "add");
-    return sum && collect(sum->operands[0], pads) && collect(sum->operands[1], pads);
+    return op->def->is_linear && std::all_of(op->operands.begin(), op->operands.end(),
+                                             [&](ValueId operand) { return collect(operand, parts); });
   }
 
-  // The dimension that all pads put zeros around, in front or behind and nowhere else.
-  static std::optional<size_t> joined_axis(const std::vector<const Op*>& pads) {
+  // The one dimension in which all parts lie among zeros.
+  std::optional<size_t> joined_axis(const std::vector<Part>& parts) const {
     std::optional<size_t> axis;
-    for (const Op* pad : pads) {
-      const auto &low = attr_ints(pad->attrs, "low"), &high = attr_ints(pad->attrs, "high");
-      const auto& interior = attr_ints(pad->attrs, "interior");
-      for (size_t d = 0; d < low.size(); ++d) {
-        if (interior[d] != 0 || low[d] < 0 || high[d] < 0) return std::nullopt;
-        if (low[d] == 0 && high[d] == 0) continue;
+    for (const Part& part : parts) {
+      for (size_t d = 0; d < part.whole.size(); ++d) {
+        if (func_.type(part.value).shape[d] == part.whole[d]) continue;
         if (axis && *axis != d) return std::nullopt;
         axis = d;
       }
@@ -69,39 +92,39 @@ class Parter {
     DType dtype = func_.type(op.result()).dtype;
     if (accumulation(op.attrs, dtype) != dtype) return false;
     for (size_t side : {0, 1}) {
-      std::vector<const Op*> pads;
-      if (!collect(op.operands[side], pads) || pads.size() < 2) continue;
-      auto is_apart = [&](const Op* pad) { return apart_(pad->operands[0]); };
-      auto count = std::count_if(pads.begin(), pads.end(), is_apart);
-      std::optional<size_t> axis = joined_axis(pads);
-      if (!axis || count == 0 || count == static_cast<int64_t>(pads.size())) continue;
+      std::vector<Part> parts;
+      if (!collect(op.operands[side], parts) || parts.size() < 2) continue;
+      auto count = std::count_if(parts.begin(), parts.end(), [&](const Part& part) { return apart_(part.value); });
+      std::optional<size_t> axis = joined_axis(parts);
+      if (!axis || count == 0 || count == static_cast<int64_t>(parts.size())) continue;
       ContractSpec spec = *parse_contract_spec(attr_string(op.attrs, "spec"));
       char label = (side == 0 ? spec.lhs : spec.rhs)[*axis];
       const std::string& other = side == 0 ? spec.rhs : spec.lhs;
       size_t other_axis = other.find(label);
       if (spec.result.find(label) != std::string::npos || other_axis == std::string::npos) continue;
-      emit(op, side, pads, *axis, other_axis);
+      rewriter_.replace(op.result(), product(op, side, op.operands[side], *axis, other_axis));
+      ++changed_;
       return true;
     }
     return false;
   }
 
-  void emit(const Op& op, size_t side, const std::vector<const Op*>& pads, size_t axis, size_t other_axis) {
+  // The contract with `value` on that side: of a part with what the other side has at its place, and so of their sums.
+  ValueId product(const Op& contract, size_t side, ValueId value, size_t axis, size_t other_axis) {
     Builder& b = rewriter_.builder();
-    ValueId sum;
-    for (const Op* pad : pads) {
-      ValueId rest = rewriter_.mapped(op.operands[1 - side]), value = rewriter_.mapped(pad->operands[0]);
+    const Op& op = *maker_of(value);
+    std::vector<ValueId> operands;
+    if (std::optional<Shape> before = zeros_before(op)) {
+      ValueId rest = rewriter_.mapped(contract.operands[1 - side]), part = rewriter_.mapped(op.operands[0]);
       Shape limit = b.type(rest).shape, start(limit.size(), 0), stride(limit.size(), 1);
-      start[other_axis] = attr_ints(pad->attrs, "low")[axis];
-      limit[other_axis] = start[other_axis] + b.type(value).shape[axis];
-      std::vector<ValueId> operands(2);
-      operands[side] = value;
-      operands[1 - side] = b.op("slice", {rest}, {{"start", start}, {"limit", limit}, {"stride", stride}});
-      ValueId product = b.op("contract", operands, op.attrs);
-      sum = sum.is_valid() ? b.add(sum, product) : product;
+      start[other_axis] = (*before)[axis];
+      limit[other_axis] = start[other_axis] + b.type(part).shape[axis];
+      operands = {part, b.slice(rest, start, limit, stride)};
+      if (side == 1) std::swap(operands[0], operands[1]);
+      return b.op(*contract.def, operands, contract.attrs);
     }
-    rewriter_.replace(op.result(), sum);
-    ++changed_;
+    for (ValueId operand : op.operands) operands.push_back(product(contract, side, operand, axis, other_axis));
+    return b.op(*op.def, operands, op.attrs);
   }
 
   Func& func_;

@@ -7,6 +7,7 @@
 
 #include "ir/base/result.h"
 #include "ir/graph.h"
+#include "passes/target_wishes.h"
 
 namespace tarn {
 
@@ -17,7 +18,8 @@ struct PassStats {
 struct Pass {
   std::string_view name;
   std::string_view summary;
-  Result<PassStats> (*run)(Module& module);  // an Error is the user's: it says what in the model cannot be compiled
+  // An Error is the user's: it says what in the model cannot be compiled.
+  Result<PassStats> (*run)(Module& module, const TargetWishes& wishes);
 };
 
 }  // namespace tarn

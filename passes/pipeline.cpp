@@ -19,6 +19,7 @@
 #include "passes/layout.h"
 #include "passes/loop_motion.h"
 #include "passes/memory/plan_memory.h"
+#include "passes/pipeline_record.h"
 #include "passes/simplify.h"
 #include "passes/sink_merges.h"
 #include "passes/sink_views.h"
@@ -65,8 +66,10 @@ static Error unknown_pass(std::string_view name) {
   return {fmt::format("there is no pass `{}`; {}", name, hint), "pass.unknown"};
 }
 
-// The passes that the options ask for, up to and with the last run of stop_after.
-static Result<std::vector<const Pass*>> chosen_passes(const PipelineOptions& options) {
+// The passes that the options ask for and that are not done, up to and with the last run of stop_after.
+static Result<std::vector<const Pass*>> chosen_passes(const Module& module, const PipelineOptions& options) {
+  Result<size_t> first = first_step_to_do(module);
+  if (!first) return first.error();
   std::vector<const Pass*> chosen;
   for (const std::string& name : options.passes) {
     const Pass* pass = find_pass(name);
@@ -74,7 +77,7 @@ static Result<std::vector<const Pass*>> chosen_passes(const PipelineOptions& opt
     chosen.push_back(pass);
   }
   if (options.passes.empty()) {
-    for (const PipelineStep& step : kPipeline) {
+    for (const PipelineStep& step : pipeline().subspan(*first)) {
       if (options.opt_level >= step.min_level) chosen.push_back(step.pass);
     }
   }
@@ -82,7 +85,9 @@ static Result<std::vector<const Pass*>> chosen_passes(const PipelineOptions& opt
   if (!find_pass(options.stop_after)) return unknown_pass(options.stop_after);
   while (!chosen.empty() && chosen.back()->name != options.stop_after) chosen.pop_back();
   if (chosen.empty()) {
-    return Error{fmt::format("pass `{}` does not run at -O{}", options.stop_after, options.opt_level), "pass.unknown"};
+    return Error{fmt::format("pass `{}` does not run at -O{}{}", options.stop_after, options.opt_level,
+                             *first == 0 ? "" : " any more: record `pipeline` lists what has run"),
+                 "pass.unknown"};
   }
   return chosen;
 }
@@ -107,10 +112,10 @@ static void check_after(const Module& module, std::string_view pass) {
              print(module).substr(0, kMaxShown));
 }
 
-static std::optional<Error> run_one(Module& module, const Pass& pass, PassReport& report) {
+static std::optional<Error> run_one(Module& module, const Pass& pass, const TargetWishes& wishes, PassReport& report) {
   set_current_activity(fmt::format("pass {} on module {}", pass.name, module.name));
   auto start = std::chrono::steady_clock::now();
-  Result<PassStats> stats = pass.run(module);
+  Result<PassStats> stats = pass.run(module, wishes);
   report.name = pass.name;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!stats) return stats.error();
@@ -120,7 +125,7 @@ static std::optional<Error> run_one(Module& module, const Pass& pass, PassReport
 
 PipelineResult run_pipeline(Module& module, const PipelineOptions& options) {
   PipelineResult result;
-  Result<std::vector<const Pass*>> passes = chosen_passes(options);
+  Result<std::vector<const Pass*>> passes = chosen_passes(module, options);
   if (!passes) result.errors.push_back(passes.error());
   for (std::string& violation : verify(module)) result.errors.push_back({std::move(violation), "ir.verify"});
   if (!result.ok()) return result;
@@ -128,11 +133,14 @@ PipelineResult run_pipeline(Module& module, const PipelineOptions& options) {
     if (error) result.errors.push_back(std::move(*error));
     return !result.ok();
   };
+  for (Func& func : module.funcs) renumber_values(func);
   if (failed(dump(module, 0, "input", options))) return result;
   for (const Pass* pass : *passes) {
     result.reports.emplace_back();
-    if (failed(run_one(module, *pass, result.reports.back()))) break;
+    if (failed(run_one(module, *pass, options.wishes, result.reports.back()))) break;
     if (options.verify_each) check_after(module, pass->name);
+    for (Func& func : module.funcs) renumber_values(func);
+    if (options.passes.empty()) note_step_done(module, pass->name);
     if (failed(dump(module, result.reports.size(), pass->name, options))) break;
   }
   set_current_activity("");

@@ -24,6 +24,7 @@ const Pass* find_pass(std::string_view name);
 
 struct PipelineOptions {
   int opt_level = 2;
+  TargetWishes wishes = {};
   std::vector<std::string> passes =
       {};                       // run just these, in this order, instead of the pipeline (`tarn opt -p cse,dce`)
   std::string stop_after = {};  // name of the pass after whose last run to stop; empty: none
@@ -45,7 +46,8 @@ struct PipelineResult {
   bool ok() const { return errors.empty(); }
 };
 
-// Runs the passes on `module`.  An unsound module after a pass is a bug of that pass and stops the compiler.
+// Runs the passes on `module`; of the pipeline those that it has not behind it (passes/pipeline_record.h).  What a pass
+// is given depends on the module's text alone, so that a dump leads to the same result.  An unsound module after a pass is a bug of that pass and stops the compiler.
 PipelineResult run_pipeline(Module& module, const PipelineOptions& options = {});
 
 // One line for each pass: its time, its share of the total, what it changed.

@@ -142,7 +142,7 @@ class Realizer {
   void slice(const Shape& start, const Shape& limit, const Shape& stride) {
     bool is_all = limit == shape() && std::all_of(start.begin(), start.end(), [](int64_t s) { return s == 0; }) &&
                   std::all_of(stride.begin(), stride.end(), [](int64_t s) { return s == 1; });
-    if (!is_all) value_ = b_.op("slice", {value_}, {{"limit", limit}, {"start", start}, {"stride", stride}});
+    if (!is_all) value_ = b_.slice(value_, start, limit, stride);
   }
 
   void pad() {
@@ -160,7 +160,7 @@ class Realizer {
     slice(start, limit, Shape(start.size(), 1));
     if (!any) return;
     b_.set_next_name(b_.func().name_of(value_) + ".padded");
-    value_ = b_.op("pad", {value_}, {{"high", high}, {"interior", interior}, {"low", low}});
+    value_ = b_.pad(value_, low, high, interior);
   }
 
   // Dimensions that no window slides along become exactly what is read of them.
@@ -229,13 +229,7 @@ class Realizer {
           size = extents_[d.homes[0]];
         }
         rest -= offset;
-        value_ = b_.op("window", {value_},
-                       {{"axis", axis},
-                        {"tap", place_of(d.taps[i])},
-                        {"stride", stride},
-                        {"dilation", dilation},
-                        {"offset", offset},
-                        {"size", size}});
+        value_ = b_.window(value_, {axis, place_of(d.taps[i]), stride, dilation, offset, size});
       }
     }
   }

@@ -10,28 +10,29 @@ namespace tarn {
 
 namespace {
 
-constexpr int kFunction = 16;  // throughput of a vector division, or of a polynomial, in additions
-
 class CountingEmitter : public ScalarEmitter {
  public:
+  explicit CountingEmitter(int function_cost) : function_cost_(function_cost) {}
+
   Scalar constant(double, DType dtype) override { return {next_++, dtype}; }
   Scalar apply(ScalarOp op, std::span<const Scalar> operands, DType cast_to) override {
-    cost += is_function(op) || op == ScalarOp::Div || op == ScalarOp::Sqrt ? kFunction : 1;
+    cost += is_function(op) || op == ScalarOp::Div || op == ScalarOp::Sqrt ? function_cost_ : 1;
     return {next_++, result_dtype(op, operands, cast_to)};
   }
 
   int cost = 0;
 
  private:
+  int function_cost_;
   uint32_t next_ = 0;
 };
 
 }  // namespace
 
-int scalar_cost(const Func& func, const Op& op) {
+int scalar_cost(const Func& func, const Op& op, int function_cost) {
   const Elementwise* body = std::get_if<Elementwise>(&op.def->body);
   if (!body) return 0;
-  CountingEmitter emitter;
+  CountingEmitter emitter(function_cost);
   std::vector<Scalar> operands;
   for (ValueId operand : op.operands) operands.push_back(emitter.constant(0, func.type(operand).dtype));
   body->lower(emitter, operands, func.type(op.result()).dtype);

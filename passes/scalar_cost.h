@@ -5,8 +5,8 @@
 
 namespace tarn {
 
-// Additions, comparisons, selections and the like count 1, divisions and functions 16; constants nothing.  0 where the
-// op is not elementwise.
-int scalar_cost(const Func& func, const Op& op);
+// Additions, comparisons, selections and the like count 1, divisions and functions `function_cost`; constants nothing.
+// 0 where the op is not elementwise.
+int scalar_cost(const Func& func, const Op& op, int function_cost);
 
 }  // namespace tarn

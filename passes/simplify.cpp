@@ -54,7 +54,7 @@ static int64_t sweep(Func& func) {
   return changed;
 }
 
-static Result<PassStats> run_simplify(Module& module) {
+static Result<PassStats> run_simplify(Module& module, const TargetWishes&) {
   // Each sweep but the last shortens some chain of ops, and no chain is longer than the function.
   PassStats stats;
   for (Func& func : module.funcs) {

@@ -49,7 +49,7 @@ class SinkMerges {
         continue;
       }
       rewriter_.copy(op);
-      if (op.def->name == "reshape" && !view_map(func_, op)) remember(op);
+      if (std::holds_alternative<View>(op.def->body) && !view_map(func_, op)) remember(op);
     }
     if (moved > 0) func = rewriter_.finish();
     return moved;
@@ -68,7 +68,7 @@ class SinkMerges {
   }
 
   bool move(const Op& op) {
-    if (op.def->name == "transpose") return move_transpose(op);
+    if (std::holds_alternative<View>(op.def->body)) return move_permutation(op);
     return std::holds_alternative<Elementwise>(op.def->body) && move_elementwise(op);
   }
 
@@ -102,14 +102,15 @@ class SinkMerges {
                              : rewriter_.builder().reshape(rewriter_.mapped(operand), shape_of_parts(*merged)));
     }
     name_parts(op);
-    result.parts = rewriter_.builder().op(op.def->name, std::move(operands), op.attrs);
+    result.parts = rewriter_.builder().op(*op.def, std::move(operands), op.attrs);
     replace(op, std::move(result));
     return true;
   }
 
-  bool move_transpose(const Op& op) {
+  bool move_permutation(const Op& op) {
     auto found = merged_.find(op.operands[0]);
-    if (found == merged_.end()) return false;
+    std::optional<std::vector<size_t>> order = permutation_of(func_, op);
+    if (found == merged_.end() || !order) return false;
     const Merged& merged = found->second;
     std::vector<size_t> first;  // of the parts, for each dimension
     for (size_t next = 0; size_t count : merged.counts) {
@@ -118,13 +119,12 @@ class SinkMerges {
     }
     Merged result;
     std::vector<int64_t> perm;
-    for (int64_t from : attr_ints(op.attrs, "perm")) {
-      size_t count = merged.counts[static_cast<size_t>(from)];
-      result.counts.push_back(count);
-      for (size_t i = 0; i < count; ++i) perm.push_back(static_cast<int64_t>(first[static_cast<size_t>(from)] + i));
+    for (size_t from : *order) {
+      result.counts.push_back(merged.counts[from]);
+      for (size_t i = 0; i < merged.counts[from]; ++i) perm.push_back(static_cast<int64_t>(first[from] + i));
     }
     name_parts(op);
-    result.parts = rewriter_.builder().op("transpose", {merged.parts}, {{"perm", perm}});
+    result.parts = rewriter_.builder().transpose(merged.parts, perm);
     replace(op, std::move(result));
     return true;
   }
@@ -144,7 +144,7 @@ class SinkMerges {
   std::map<ValueId, Merged> merged_;  // by old values
 };
 
-Result<PassStats> run_sink_merges(Module& module) {
+Result<PassStats> run_sink_merges(Module& module, const TargetWishes&) {
   PassStats stats;
   for (Func& func : module.funcs) {
     if (func.kind != FuncKind::Kernel && !holds_gradient(func)) stats.changed += SinkMerges(func).run(func);

@@ -16,10 +16,6 @@ namespace tarn {
 
 namespace {
 
-// What zeros may cost: a stride of 2 in both directions spreads a cotangent over four times as many elements, and a
-// padding adds a border.
-constexpr double kLargestGrowth = 5;
-
 // The sum over all variables but those of the result of one element of each side, multiplied.
 struct Product {
   AffineView sides[2];
@@ -132,7 +128,8 @@ bool is_sayable(const Product& product) {
 
 class SinkViews {
  public:
-  explicit SinkViews(const Func& func) : func_(func), defining_(defining_ops(func)), rewriter_(func) {
+  SinkViews(const Func& func, double largest_growth)
+      : func_(func), largest_growth_(largest_growth), defining_(defining_ops(func)), rewriter_(func) {
     readers_.resize(func.values.size());
     for (size_t i = 0; i < func.ops.size(); ++i) {
       for (ValueId operand : func.ops[i].operands) readers_[operand.index].push_back(static_cast<int>(i));
@@ -190,7 +187,7 @@ class SinkViews {
       next = followed_by(*next, func_.ops[static_cast<size_t>(reader)]);
       if (!next) break;
       chain.push_back(reader);
-      if (next->elements() >= least || next->work() > kLargestGrowth * work || !is_sayable(*next)) continue;
+      if (next->elements() >= least || next->work() > largest_growth_ * work || !is_sayable(*next)) continue;
       least = next->elements();
       best = *next;
       length = chain.size();
@@ -225,10 +222,11 @@ class SinkViews {
     }
     for (size_t v : product.result) spec += product.labels[v];
     rewriter_.replace(last.result(),
-                      rewriter_.builder().op("contract", operands, with_attr(product.attrs, "spec", spec)));
+                      rewriter_.builder().contract(operands[0], operands[1], with_attr(product.attrs, "spec", spec)));
   }
 
   const Func& func_;
+  double largest_growth_;
   std::vector<int> defining_;
   Rewriter rewriter_;
   std::vector<std::vector<int>> readers_;  // of each value: ops, or -1 for a result of the function
@@ -236,10 +234,11 @@ class SinkViews {
   std::map<int, bool> is_absorbed_;        // ops that are part of such a chain
 };
 
-Result<PassStats> run_sink_views(Module& module) {
+Result<PassStats> run_sink_views(Module& module, const TargetWishes& wishes) {
   PassStats stats;
   for (Func& func : module.funcs) {
-    if (func.kind != FuncKind::Kernel && !holds_gradient(func)) stats.changed += SinkViews(func).run(func);
+    if (func.kind != FuncKind::Kernel && !holds_gradient(func))
+      stats.changed += SinkViews(func, wishes.largest_growth).run(func);
   }
   return stats;
 }

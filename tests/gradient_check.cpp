@@ -98,7 +98,7 @@ double gradient_error(const OpDef& def, const Sample& sample, int order, std::mt
   }
   b.result(loss, "loss", Role::Loss);
   for (size_t i = 0; i < gradients.size(); ++i) b.result(gradients[i], fmt::format("d{}", i), Role::Output);
-  Result<PassStats> stats = pass_autodiff.run(module);
+  Result<PassStats> stats = pass_autodiff.run(module, {});
   TARN_CHECK(stats, "autodiff: {}", stats.error().message);
   constexpr double kStep = 1e-5;
   return gradient_error(module, func, wrt, args, kStep, random);

@@ -7,22 +7,6 @@
 
 namespace tarn {
 
-std::string_view reduce_kind_name(ReduceKind kind) {
-  switch (kind) {
-    case ReduceKind::Sum:
-      return "sum";
-    case ReduceKind::Prod:
-      return "prod";
-    case ReduceKind::Max:
-      return "max";
-    case ReduceKind::Min:
-      return "min";
-    case ReduceKind::ArgMax:
-      return "argmax";
-  }
-  return "";
-}
-
 namespace {
 
 class KernelPrinter {

@@ -18,17 +18,16 @@
 //   }
 //
 // Invariants:
-//  K1  A scalar is defined once, before its uses, in the same block or an enclosing one; a loop's scalars do not leave
-//  it
-//      but through `reduce`.
+//  K1  A scalar is defined once, before its uses, in the same block or an enclosing one; a loop's scalars do not
+//      leave it but through `reduce`.
 //  K2  Iterations of a `for` loop are independent: they may run in any order, in vectors, on any thread.
 //  K3  A `reduce` combines its body's yield over all its index variables, starting from the identity of its kind.
 //      The target chooses the order of combination, from the kernel's text alone (never from the thread count).
 //  K4  An output element is stored by one iteration only.  An output may lie over an input (in place) only where every
 //      element is loaded, by the iteration that stores it, before it is stored.
 //  K5  A kernel is scalar code without loops or stores (loads of rank-0 buffers, say), then one nest of `for` loops,
-//  the
-//      domain, that holds all the rest.  A kernel whose results are all scalars has no domain: it runs on one thread.
+//      the domain, that holds all the rest.  A kernel whose results are all scalars has no domain: it runs on one
+//      thread.
 #pragma once
 
 #include <cstdint>
@@ -139,8 +138,6 @@ struct Kernel {
   std::vector<DType> scalars;  // dtype of each scalar
   Block body;
 };
-
-std::string_view reduce_kind_name(ReduceKind kind);  // "sum"
 
 std::string print(const Kernel& kernel);
 

@@ -55,7 +55,8 @@ static bool is_flat(const Func& func) {
   for (const Op& op : func.ops) {
     if (!fits(op.result())) return false;
     if (std::holds_alternative<Elementwise>(op.def->body)) continue;
-    bool is_splat = op.def->name == "constant" ||
+    const Generate* generate = std::get_if<Generate>(&op.def->body);
+    bool is_splat = (generate && generate->is_uniform) ||
                     (std::holds_alternative<View>(op.def->body) && func.type(op.operands[0]).rank() == 0);
     if (!is_splat) return false;
   }

@@ -36,6 +36,13 @@ static Sample broadcast_sample(Shape from, std::vector<int64_t> dims, Shape to) 
   return {{SampleInput{Type{DType::F32, std::move(from)}}}, {{"dims", std::move(dims)}, {"shape", std::move(to)}}, {}};
 }
 
+static Attrs broadcast_of_stack(const Attrs& attrs, int64_t length) {
+  Attrs made = attrs;
+  made["dims"] = with_front(0, one_further(attr_ints(attrs, "dims")));
+  made["shape"] = with_front(length, attr_ints(attrs, "shape"));
+  return made;
+}
+
 extern const OpDef op_broadcast;
 const OpDef op_broadcast{
     .name = "broadcast",
@@ -55,7 +62,7 @@ const OpDef op_broadcast{
       const Type& result = a.b.type(a.result);
       return {a.b.sum(a.cotangent, other_axes(result.rank(), attr_ints(a.op.attrs, "dims")))};
     },
-    .body = View{broadcast_map},
+    .body = View{broadcast_map, broadcast_of_stack},
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kGradientF64},
     .samples = {broadcast_sample({5}, {1}, {3, 5}), broadcast_sample({3}, {0}, {3, 5}),

@@ -52,6 +52,7 @@ const OpDef op_constant{
                    const Attrs& attrs) { return attr_float(attrs, "value"); },
         .lower = [](ScalarEmitter& e, std::span<const Scalar>, const Shape&, std::span<const Scalar>,
                     const Attrs& attrs, DType dtype) { return e.constant(attr_float(attrs, "value"), dtype); },
+        .is_uniform = true,
     },
     .may_diverge = false,
     // The value itself is rounded to f32.

@@ -19,6 +19,7 @@ const OpDef op_copy{
         .eval = [](std::span<const double> x) -> double { return x[0]; },
         .lower = [](ScalarEmitter&, std::span<const Scalar> x, DType) { return x[0]; },
     },
+    .is_linear = true,
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kGradientF64},
     .samples = elementwise_samples(1),

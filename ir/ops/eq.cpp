@@ -17,6 +17,7 @@ const OpDef op_eq{
     .vjp = nullptr,
     .body = Elementwise{.eval = [](std::span<const double> x) -> double { return x[0] == x[1]; },
                         .lower = lower_as<ScalarOp::Eq>},
+    .commutes = true,
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kNoGradientCheck},
     .samples = comparison_samples(),

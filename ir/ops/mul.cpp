@@ -23,6 +23,7 @@ const OpDef op_mul{
     },
     .body = Elementwise{.eval = [](std::span<const double> x) -> double { return x[0] * x[1]; },
                         .lower = lower_as<ScalarOp::Mul>},
+    .commutes = true,
     .may_diverge = true,
     .tolerance = {.forward_f32 = kOneRounding, .grad_f64 = kGradientF64},
     .samples = number_samples(2),

@@ -17,6 +17,7 @@ const OpDef op_neg{
     .vjp = [](const VjpArgs& a) -> Gradients { return {a.b.neg(a.cotangent)}; },
     .body = Elementwise{.eval = [](std::span<const double> x) -> double { return -x[0]; },
                         .lower = lower_as<ScalarOp::Neg>},
+    .is_linear = true,
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kGradientF64},
     .samples = number_samples(1),

@@ -18,6 +18,7 @@ const OpDef op_or{
     .vjp = nullptr,
     .body = Elementwise{.eval = [](std::span<const double> x) -> double { return x[0] != 0 || x[1] != 0; },
                         .lower = lower_as<ScalarOp::Or>},
+    .commutes = true,
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kNoGradientCheck},
     .samples = elementwise_samples(2, 0, 1, {}, DType::Bool),

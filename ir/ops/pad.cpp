@@ -57,6 +57,12 @@ static Sample pad_sample(Shape shape, const Shape& low, const Shape& high, const
       {SampleInput{Type{DType::F32, std::move(shape)}}}, {{"high", high}, {"interior", interior}, {"low", low}}, {}};
 }
 
+static Attrs pad_of_stack(const Attrs& attrs, int64_t) {
+  Attrs made = attrs;
+  for (const char* key : {"low", "high", "interior"}) made[key] = with_front(0, attr_ints(attrs, key));
+  return made;
+}
+
 extern const OpDef op_pad;
 const OpDef op_pad{
     .name = "pad",
@@ -73,7 +79,7 @@ const OpDef op_pad{
               {"low", AttrKind::Ints, "zeros before"}},
     .shape = pad_type,
     .vjp = &pad_vjp,
-    .body = View{pad_map},
+    .body = View{pad_map, pad_of_stack},
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kGradientF64},
     .samples = {pad_sample({3, 5}, {1, 0}, {0, 2}, {0, 1}), pad_sample({}, {}, {}, {}), pad_sample({7}, {2}, {3}, {2}),

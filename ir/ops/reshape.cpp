@@ -13,6 +13,12 @@ static Result<Type> reshape_type(const ShapeArgs& args) {
   return Type{args.inputs[0].dtype, shape};
 }
 
+static Attrs reshape_of_stack(const Attrs& attrs, int64_t length) {
+  Attrs made = attrs;
+  made["shape"] = with_front(length, attr_ints(attrs, "shape"));
+  return made;
+}
+
 extern const OpDef op_reshape;
 const OpDef op_reshape{
     .name = "reshape",
@@ -27,7 +33,8 @@ const OpDef op_reshape{
     .vjp = [](const VjpArgs& a) -> Gradients { return {a.b.reshape(a.cotangent, a.b.type(a.inputs[0]).shape)}; },
     .body = View{.map = [](const Attrs&, const Shape&, const Shape&) -> std::optional<std::vector<AffineIndex>> {
       return std::nullopt;
-    }},
+    },
+                 .of_stack = reshape_of_stack},
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kGradientF64},
     .samples = {{.inputs = {{{DType::F32, {3, 5}}}}, .attrs = {{"shape", Shape{15}}}},

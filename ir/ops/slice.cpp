@@ -67,6 +67,14 @@ static Sample slice_sample(Shape shape, const Shape& start, const Shape& limit, 
       {SampleInput{Type{DType::F32, std::move(shape)}}}, {{"limit", limit}, {"start", start}, {"stride", stride}}, {}};
 }
 
+static Attrs slice_of_stack(const Attrs& attrs, int64_t length) {
+  Attrs made = attrs;
+  made["start"] = with_front(0, attr_ints(attrs, "start"));
+  made["limit"] = with_front(length, attr_ints(attrs, "limit"));
+  made["stride"] = with_front(1, attr_ints(attrs, "stride"));
+  return made;
+}
+
 extern const OpDef op_slice;
 const OpDef op_slice{
     .name = "slice",
@@ -83,7 +91,7 @@ const OpDef op_slice{
               {"stride", AttrKind::Ints, "step between indices, negative ones backwards"}},
     .shape = slice_type,
     .vjp = &slice_vjp,
-    .body = View{slice_map},
+    .body = View{slice_map, slice_of_stack},
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kGradientF64},
     .samples = {slice_sample({3, 5}, {1, 0}, {3, 4}, {1, 1}), slice_sample({}, {}, {}, {}),

@@ -26,6 +26,12 @@ static std::optional<std::vector<AffineIndex>> transpose_map(const Attrs& attrs,
   return map;
 }
 
+static Attrs transpose_of_stack(const Attrs& attrs, int64_t) {
+  Attrs made = attrs;
+  made["perm"] = with_front(0, one_further(attr_ints(attrs, "perm")));
+  return made;
+}
+
 extern const OpDef op_transpose;
 const OpDef op_transpose{
     .name = "transpose",
@@ -43,7 +49,7 @@ const OpDef op_transpose{
       for (size_t d = 0; d < perm.size(); ++d) inverse[perm[d]] = static_cast<int64_t>(d);
       return {a.b.op("transpose", {a.cotangent}, {{"perm", std::move(inverse)}})};
     },
-    .body = View{transpose_map},
+    .body = View{transpose_map, transpose_of_stack},
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kGradientF64},
     .samples = {{.inputs = {{{DType::F32, {3, 5}}}}, .attrs = {{"perm", Shape{1, 0}}}},

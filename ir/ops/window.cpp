@@ -102,6 +102,12 @@ static Sample window_sample(Shape shape, int64_t axis, int64_t tap, int64_t stri
       {}};
 }
 
+static Attrs window_of_stack(const Attrs& attrs, int64_t) {
+  Attrs made = attrs;
+  for (const char* key : {"axis", "tap"}) made[key] = attr_int(attrs, key) + 1;
+  return made;
+}
+
 extern const OpDef op_window;
 const OpDef op_window{
     .name = "window",
@@ -123,7 +129,7 @@ const OpDef op_window{
               {"tap", AttrKind::Int, "the dimension that numbers the elements of a window"}},
     .shape = window_type,
     .vjp = &window_vjp,
-    .body = View{window_map},
+    .body = View{window_map, window_of_stack},
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kGradientF64},
     .samples = {window_sample({7, 3}, 0, 1, 1, 1, 0, 5), window_sample({3, 2, 9}, 2, 0, 2, 2, 1, 2),

@@ -261,7 +261,7 @@ class FramePlanner {
   std::vector<Child> children_;
 };
 
-Result<PassStats> run_plan_memory(Module& module) {
+Result<PassStats> run_plan_memory(Module& module, const TargetWishes&) {
   MemoryPlan plan;
   Result<PassStats> collected = collect_tensors(module, plan);
   if (!collected) return collected.error();

@@ -20,7 +20,7 @@ static Numbers output_of(const std::string& model) {
   FrontendOptions options;
   options.batch = 2;
   Module module = compile(model, options);
-  REQUIRE(static_cast<bool>(pass_autodiff.run(module)));
+  REQUIRE(static_cast<bool>(pass_autodiff.run(module, {})));
   Values values;
   const Func& predict = *module.find("predict");
   for (const Argument& argument : predict.args) {
@@ -120,7 +120,7 @@ static double gradient_error_of(const std::string& layer, int order) {
   func.results.clear();
   b.result(loss, "loss", Role::Output);
   for (size_t i = 0; i < gradients.size(); ++i) b.result(gradients[i], fmt::format("d{}", i), Role::Output);
-  REQUIRE(static_cast<bool>(pass_autodiff.run(module)));
+  REQUIRE(static_cast<bool>(pass_autodiff.run(module, {})));
   return gradient_error(module, *module.find("predict"), places, args, 1e-5, random);
 }
 

@@ -113,7 +113,7 @@ TEST_CASE("a wrong gradient rule is noticed") {
     func.results[0].role = Role::Loss;
     Builder b(func);
     b.result(b.gradient(func.results[0].value, {func.args[0].value})[0], "d", Role::Output);
-    bool expanded = static_cast<bool>(pass_autodiff.run(module));
+    bool expanded = static_cast<bool>(pass_autodiff.run(module, {}));
     REQUIRE(expanded);
     Tensor at{{DType::F32, {}}, {0.7}};
     CHECK(gradient_error(module, func, {0}, {at}, 1e-5, random) > find_op("exp")->tolerance.grad_f64);

@@ -61,7 +61,7 @@ double total_error(int order, bool reverse) {
   }
   b.result(loss, "loss", Role::Loss);
   for (size_t i = 0; i < gradients.size(); ++i) b.result(gradients[i], fmt::format("d{}", i), Role::Output);
-  REQUIRE(static_cast<bool>(pass_autodiff.run(module)));
+  REQUIRE(static_cast<bool>(pass_autodiff.run(module, {})));
   for (const std::string& violation : verify(module)) FAIL_CHECK(violation);
   std::mt19937_64 random(1);
   Sample sample;
@@ -92,7 +92,7 @@ TEST_CASE("a weight's gradient is one product after the loop, a bias's one sum")
   ValueId last = b.scan(module.funcs.back(), {h}, {x}, {w, bias, gate}, 4, false)[0];
   std::vector<ValueId> gradients = b.gradient(b.sum(last, {0, 1}), {w, bias, x});
   for (ValueId gradient : gradients) b.result(gradient, fmt::format("y{}", func.results.size()), Role::Output);
-  REQUIRE(static_cast<bool>(pass_autodiff.run(module)));
+  REQUIRE(static_cast<bool>(pass_autodiff.run(module, {})));
   const Func* backward = module.find("cell.grad");
   REQUIRE(backward);
   CAPTURE(print(module));

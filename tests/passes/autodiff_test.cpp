@@ -25,7 +25,7 @@ struct Graph {
 
   // Expands the gradients and evaluates @f at scalars.
   std::vector<double> run(std::vector<double> numbers) {
-    Result<PassStats> stats = pass_autodiff.run(module);
+    Result<PassStats> stats = pass_autodiff.run(module, {});
     REQUIRE(static_cast<bool>(stats));
     for (const std::string& violation : verify(module)) FAIL_CHECK(violation);
     std::vector<Tensor> args;
@@ -129,7 +129,7 @@ TEST_CASE("gradients carry names and places of the forward ops, and frozen opera
   g.b.set_location({"net.tarn", 9, 1, ""});
   ValueId loss = g.b.sum(g.b.op("tanh", {out}), {0, 1});
   g.b.result(g.b.gradient(loss, {w})[0], "fc.w", Role::Param);
-  REQUIRE(static_cast<bool>(pass_autodiff.run(g.module)));
+  REQUIRE(static_cast<bool>(pass_autodiff.run(g.module, {})));
   std::vector<std::string> names;
   int contracts = 0;
   for (const Op& op : g.func.ops) {
@@ -156,7 +156,7 @@ TEST_CASE("an op without a gradient rule on the path is an error with its place"
   g.b.set_location({"net.tarn", 3, 5, ""});
   ValueId h = g.b.call(kernel, {x})[0];  // named as the result of the kernel
   g.results(g.b.gradient(g.b.mul(h, h), {x}));
-  Result<PassStats> stats = pass_autodiff.run(g.module);
+  Result<PassStats> stats = pass_autodiff.run(g.module, {});
   REQUIRE(!static_cast<bool>(stats));
   CHECK(stats.error().message == "`y` (op `call`) lies on the path of a gradient, but has no gradient rule");
   CHECK(stats.error().rule == "autodiff.rule");

@@ -42,7 +42,7 @@ constexpr double kSame = 1e-10;
 Module graph_with_gradients(uint64_t seed) {
   Module module = random_module(seed);
   if (seed % 2 == 0 && add_loss_and_gradients(module.funcs[0], seed))
-    REQUIRE(static_cast<bool>(pass_autodiff.run(module)));
+    REQUIRE(static_cast<bool>(pass_autodiff.run(module, {})));
   return module;
 }
 
