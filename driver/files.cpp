@@ -71,7 +71,7 @@ std::optional<Error> refuse_to_replace(const std::string& path) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0) return std::nullopt;
   auto refusal = [&](std::string_view why) {
-    return Error{fmt::format("cannot write `{}`: {}; name another file with -o", path, why), "file.replace"};
+    return Error{fmt::format("cannot write `{}`: {}; choose another name", path, why), "file.replace"};
   };
   if (S_ISDIR(info.st_mode)) return refusal("it is a directory");
   if (!S_ISREG(info.st_mode)) return refusal("it is not a plain file, and would be replaced");

@@ -35,7 +35,7 @@ TEST_CASE("no output replaces the input or what is no plain file, whatever the n
     CHECK(contains(result.output, message));
     CHECK(listing(here) == before);
   };
-  const std::string read = "it is a file that this command reads; name another file with -o";
+  const std::string read = "it is a file that this command reads; choose another name";
   refuses("net", "cannot write `net`: " + read);
   for (std::string output : {"net.tarn", "./net.tarn", "link", "hard"}) {
     refuses("net.tarn -o " + output, "cannot write `" + output + "`: " + read);
@@ -123,7 +123,7 @@ TEST_CASE("a tool that fails, or is stopped, leaves nothing behind") {
   // As ^C does it: the whole group gets the signal.
   CommandResult stopped = here.shell("chmod +x slow; export STARTED=$PWD/started CC=./slow; setsid " TARN_COMMAND
                                      " build net.tarn -o net & pid=$!\n"
-                                     "while [ ! -e started ]; do sleep 0.01; done\n"
+                                     "for i in $(seq 2000); do [ -e started ] && break; sleep 0.01; done\n"
                                      "kill -TERM -$pid; wait $pid; echo code $?");
   CHECK(contains(stopped.output, "code 143"));
   CHECK(here.shell("ls -A").output == "net.tarn\nslow\nstarted\n");
