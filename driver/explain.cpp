@@ -151,7 +151,7 @@ std::vector<const ProgramEntry*> by_interest(const Program& program) {
   std::vector<const ProgramEntry*> entries;
   for (const ProgramEntry& entry : program.entries) entries.push_back(&entry);
   std::stable_partition(entries.begin(), entries.end(),
-                        [](const ProgramEntry* entry) { return entry->name != "init"; });
+                        [](const ProgramEntry* entry) { return entry->name != entry_name(EntryPoint::Init); });
   return entries;
 }
 

@@ -12,11 +12,9 @@ HeaderFacts header_facts(const Program& program, const std::string& name, const 
   facts.cpu = cpu;
   facts.arena_bytes = program.arena_bytes;
   facts.batch = static_cast<uint32_t>(program.batch);
-  for (const ProgramEntry& entry : program.entries) {
-    facts.has_train = facts.has_train || entry.name == "train_step";
-    facts.has_eval = facts.has_eval || entry.name == "eval_step";
-    facts.has_predict = facts.has_predict || entry.name == "predict";
-  }
+  facts.has_train = find_entry(program, EntryPoint::TrainStep) != nullptr;
+  facts.has_eval = find_entry(program, EntryPoint::EvalStep) != nullptr;
+  facts.has_predict = find_entry(program, EntryPoint::Predict) != nullptr;
   for (const ProgramTensor& tensor : program.tensors) {
     facts.tensors.push_back({tensor.name, static_cast<uint32_t>(tensor.role), static_cast<uint32_t>(tensor.type.dtype),
                              tensor.type.shape, tensor.initial, tensor.is_used_by_predict, ""});

@@ -34,4 +34,11 @@ std::vector<const LaunchStep*> launches_of(const ProgramEntry& entry) {
   return launches_of(entry.steps);
 }
 
+const ProgramEntry* find_entry(const Program& program, EntryPoint entry) {
+  for (const ProgramEntry& candidate : program.entries) {
+    if (candidate.name == entry_name(entry)) return &candidate;
+  }
+  return nullptr;
+}
+
 }  // namespace tarn

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "codegen/kernel/kernel.h"
+#include "ir/entry.h"
 #include "ir/graph.h"
 
 namespace tarn {
@@ -97,6 +98,9 @@ struct Program {
   std::vector<ProgramEntry> entries;  // any of init, train_step, eval_step, predict
   std::string config;                 // JSON
 };
+
+// nullptr where the program has no such entry point.
+const ProgramEntry* find_entry(const Program& program, EntryPoint entry);
 
 // The steps of every entry point, a line each.  `tarn build --emit=program` prints it.
 std::string print(const Program& program);

@@ -43,8 +43,7 @@ class TableEmitter {
         u32(program_.tensors.size()),
         array(tensors),
     };
-    for (const char* name : {"init", "train_step", "eval_step", "predict"})
-      fields.push_back(entry_record(name, entries));
+    for (EntryPoint entry : all_entry_points()) fields.push_back(entry_record(entry, entries));
     fields.push_back(text(program_.config));
     Constant* value = record(fields, sizeof(tarn_program));
     auto* global =
@@ -121,14 +120,13 @@ class TableEmitter {
                   sizeof(tarn_kernel));
   }
 
-  Constant* entry_record(const std::string& name, const std::vector<llvm::Function*>& entries) {
-    for (size_t e = 0; e < program_.entries.size(); ++e) {
-      if (program_.entries[e].name != name) continue;
-      std::vector<Constant*> kernels;
-      for (const LaunchStep* launch : launches_of(program_.entries[e])) kernels.push_back(kernel_record(*launch));
-      return record({entries[e], u32(kernels.size()), u32(0), array(kernels)}, sizeof(tarn_entry));
-    }
-    return record({null(), u32(0), u32(0), null()}, sizeof(tarn_entry));
+  Constant* entry_record(EntryPoint point, const std::vector<llvm::Function*>& functions) {
+    const ProgramEntry* entry = find_entry(program_, point);
+    if (!entry) return record({null(), u32(0), u32(0), null()}, sizeof(tarn_entry));
+    std::vector<Constant*> kernels;
+    for (const LaunchStep* launch : launches_of(*entry)) kernels.push_back(kernel_record(*launch));
+    llvm::Function* function = functions[static_cast<size_t>(entry - program_.entries.data())];
+    return record({function, u32(kernels.size()), u32(0), array(kernels)}, sizeof(tarn_entry));
   }
 
   llvm::Module& module_;
