@@ -110,7 +110,8 @@ bool is_made_up(const std::string& name, std::string_view op) {
 
 // What a kernel is called after: the parameter it updates, else another result of the function, else the first value
 // that the model names, of those it stores or else of all.
-std::string name_of_group(const Func& func, const FusionPlan& plan, const FusionGroup& group) {
+std::string name_of_group(const Func& func, const std::multimap<ValueId, const FuncResult*>& results,
+                          const FusionPlan& plan, const FusionGroup& group) {
   std::string name;
   int best = 0;
   auto consider = [&](int rank, const std::string& candidate) {
@@ -125,8 +126,9 @@ std::string name_of_group(const Func& func, const FusionPlan& plan, const Fusion
     is_read = is_read || is_stored;
     const std::string& own = func.name_of(op.result());
     consider(is_made_up(own, op.def->name) ? (is_stored ? 1 : 0) : (is_stored ? 3 : 2), own);
-    for (const FuncResult& result : func.results) {
-      if (result.value == op.result()) consider(result.role == Role::Param ? 5 : 4, result.name);
+    auto [begin, end] = results.equal_range(op.result());
+    for (auto result = begin; result != end; ++result) {
+      consider(result->second->role == Role::Param ? 5 : 4, result->second->name);
     }
   }
   return is_read ? name : "";
@@ -146,6 +148,8 @@ int64_t fuse_function(Module& module, Func& func, size_t carries, const TargetWi
   for (const Argument& arg : func.args) {
     mapped[arg.value] = builder.argument(func.type(arg.value), func.name_of(arg.value), arg.role, arg.initial);
   }
+  std::multimap<ValueId, const FuncResult*> results;
+  for (const FuncResult& result : func.results) results.emplace(result.value, &result);
   int64_t kernels = 0;
   for (const FusionGroup& group : plan.groups) {
     const Op& anchor = anchor_op(func, group);
@@ -156,7 +160,7 @@ int64_t fuse_function(Module& module, Func& func, size_t carries, const TargetWi
       for (size_t r = 0; r < made.results.size(); ++r) mapped[anchor.results[r]] = made.results[r];
       continue;
     }
-    std::string name = name_of_group(func, plan, group);
+    std::string name = name_of_group(func, results, plan, group);
     if (name.empty()) continue;  // nothing of it is read: an argument of a dead result
     KernelBuilder kernel_builder(func, plan, defining, group);
     module.funcs.push_back(kernel_builder.run(kernel_name(module, func, name)));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "ir/op_def.h"
 #include "ir/scan.h"
@@ -159,20 +160,39 @@ class FusionPlanner {
 
   // True where a path leads from `from` to `to` through a third group.
   bool has_indirect_path(int from, int to) {
+    met_.resize(groups_.size(), 0);
+    ++search_;
     std::vector<int> pending;
-    std::set<int> seen;
-    for (int producer : producers_of(state(), to)) {
-      if (producer != from && seen.insert(producer).second) pending.push_back(producer);
-    }
+    auto meet = [&](int group) {
+      if (std::exchange(met_[static_cast<size_t>(group)], search_) != search_) pending.push_back(group);
+    };
+    for_each_producer(to, [&](int producer) {
+      if (producer != from) meet(producer);
+      return true;
+    });
     while (!pending.empty()) {
       int group = pending.back();
       pending.pop_back();
-      for (int producer : producers_of(state(), group)) {
-        if (producer == from) return true;
-        if (seen.insert(producer).second) pending.push_back(producer);
-      }
+      bool is_found = !for_each_producer(group, [&](int producer) {
+        if (producer == from) return false;
+        meet(producer);
+        return true;
+      });
+      if (is_found) return true;
     }
     return false;
+  }
+
+  // Calls `visit` with each other group that `group` reads from, perhaps repeatedly, until it returns false.
+  template <typename Visit>
+  bool for_each_producer(int group, Visit visit) const {
+    for (int op : groups_[static_cast<size_t>(group)].ops) {
+      for (const FusionSource& source : sources_of(op)) {
+        int producer = group_of(source.value);
+        if (producer >= 0 && producer != group && !visit(producer)) return false;
+      }
+    }
+    return true;
   }
 
   void try_join(int producer, int consumer) {
@@ -215,14 +235,13 @@ class FusionPlanner {
     }
     if (saved < 0) return -1;
     int reader = -1;
-    for (size_t op = 0; op < func_.ops.size(); ++op) {
-      for (const FusionSource& source : sources_of(static_cast<int>(op))) {
-        if (source.value != value || group_of_[op] < 0) continue;
-        bool is_once =
-            roles_[op] == FusionRole::Pointwise && iterations_of(func_, func_.ops[op]) <= func_.type(value).elements();
-        if (!is_once || group_of_[op] == group_of(value) || (reader >= 0 && reader != group_of_[op])) return -1;
-        reader = group_of_[op];
-      }
+    for (int reading : readers_[value.index]) {
+      size_t op = static_cast<size_t>(reading);
+      if (group_of_[op] < 0) continue;
+      bool is_once =
+          roles_[op] == FusionRole::Pointwise && iterations_of(func_, func_.ops[op]) <= func_.type(value).elements();
+      if (!is_once || group_of_[op] == group_of(value) || (reader >= 0 && reader != group_of_[op])) return -1;
+      reader = group_of_[op];
     }
     return reader;
   }
@@ -252,13 +271,13 @@ class FusionPlanner {
       if (needs_memory_[made.result().index] || func_.type(made.result()).rank() == 0) return -1;
     }
     int reader = -1;
-    for (size_t op = 0; op < func_.ops.size(); ++op) {
-      int reading_group = group_of_[op];
-      if (reading_group < 0 || reading_group == group) continue;
-      for (const FusionSource& source : sources_of(static_cast<int>(op))) {
-        if (group_of(source.value) != group) continue;
+    for (int made : groups_[static_cast<size_t>(group)].ops) {
+      ValueId value = func_.ops[static_cast<size_t>(made)].result();
+      for (int reading : readers_[value.index]) {
+        int reading_group = group_of_[static_cast<size_t>(reading)];
+        if (reading_group < 0 || reading_group == group) continue;
         if (reader >= 0 && reader != reading_group) return -1;
-        if (func_.type(source.value).elements() < iterations_of(func_, func_.ops[op])) return -1;
+        if (func_.type(value).elements() < iterations_of(func_, func_.ops[static_cast<size_t>(reading)])) return -1;
         reader = reading_group;
       }
     }
@@ -293,6 +312,8 @@ class FusionPlanner {
   std::vector<int> group_of_;              // of each op; -1: free
   std::vector<std::vector<int>> readers_;  // of each value: the ops that have it among their sources
   std::vector<bool> needs_memory_;         // of each value
+  std::vector<int> met_;                   // of each group: the last search for a path that met it
+  int search_ = 0;
 };
 
 }  // namespace

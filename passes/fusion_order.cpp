@@ -5,40 +5,65 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "ir/base/check.h"
 
 namespace tarn {
 
-// Adds first -> second unless that closes a cycle.
-static void add_edge(std::vector<std::set<int>>& before, int first, int second) {
-  std::vector<int> pending = {first};
-  std::set<int> seen;
-  while (!pending.empty()) {
-    int group = pending.back();
-    pending.pop_back();
-    if (group == second) return;
-    for (int earlier : before[static_cast<size_t>(group)]) {
-      if (seen.insert(earlier).second) pending.push_back(earlier);
-    }
-  }
-  before[static_cast<size_t>(second)].insert(first);
-}
+namespace {
 
-// Readers of an argument come before the group that may store over it.
-static void read_before_written(const FusionState& s, std::vector<std::set<int>>& before, ValueId argument,
-                                int writer) {
-  for (size_t op = 0; op < s.func.ops.size(); ++op) {
-    int reader = s.group_of[op];
-    if (reader < 0 || reader == writer) continue;
-    for (const FusionSource& source : s.sources[op]) {
-      if (source.value == argument) add_edge(before, reader, writer);
+// Which groups come before which.
+class Order {
+ public:
+  explicit Order(const FusionState& state)
+      : state_(state), before_(state.groups.size()), seen_(state.groups.size(), 0) {
+    for (size_t g = 0; g < state.groups.size(); ++g) {
+      if (!state.groups[g].ops.empty()) before_[g] = producers_of(state, static_cast<int>(g));
+    }
+    readers_.resize(state.func.values.size());
+    for (size_t op = 0; op < state.func.ops.size(); ++op) {
+      if (state.group_of[op] < 0) continue;
+      for (const FusionSource& source : state.sources[op]) readers_[source.value.index].push_back(state.group_of[op]);
     }
   }
-}
+
+  const std::vector<std::set<int>>& before() const { return before_; }
+
+  // Adds first -> second unless that closes a cycle.
+  void add(int first, int second) {
+    std::vector<int> pending = {first};
+    ++search_;
+    while (!pending.empty()) {
+      int group = pending.back();
+      pending.pop_back();
+      if (group == second) return;
+      for (int earlier : before_[static_cast<size_t>(group)]) {
+        if (std::exchange(seen_[static_cast<size_t>(earlier)], search_) != search_) pending.push_back(earlier);
+      }
+    }
+    before_[static_cast<size_t>(second)].insert(first);
+  }
+
+  // Readers of an argument come before the group that may store over it.
+  void read_before_written(ValueId argument, int writer) {
+    for (int reader : readers_[argument.index]) {
+      if (reader != writer) add(reader, writer);
+    }
+  }
+
+ private:
+  const FusionState& state_;
+  std::vector<std::set<int>> before_;      // of each group
+  std::vector<std::vector<int>> readers_;  // of each value: groups, in the order of their ops
+  std::vector<int> seen_;                  // of each group: the last search that met it
+  int search_ = 0;
+};
+
+}  // namespace
 
 // Groups before which others must come although no value flows between them.
-static void add_soft_order(const FusionState& s, size_t carries, std::vector<std::set<int>>& before) {
+static void add_soft_order(const FusionState& s, size_t carries, Order& order) {
   std::map<std::string, ValueId> argument_of;
   for (const Argument& arg : s.func.args) argument_of[s.func.name_of(arg.value)] = arg.value;
   int loss_group = -1;
@@ -48,13 +73,13 @@ static void add_soft_order(const FusionState& s, size_t carries, std::vector<std
   for (const FuncResult& result : s.func.results) {
     int writer = s.maker_of(result.value);
     if (!is_persistent(result.role) || writer < 0) continue;
-    if (loss_group >= 0 && loss_group != writer) add_edge(before, loss_group, writer);
+    if (loss_group >= 0 && loss_group != writer) order.add(loss_group, writer);
     auto argument = argument_of.find(result.name);
-    if (argument != argument_of.end()) read_before_written(s, before, argument->second, writer);
+    if (argument != argument_of.end()) order.read_before_written(argument->second, writer);
   }
   for (size_t c = 0; c < carries; ++c) {
     int writer = s.maker_of(s.func.results[c].value);
-    if (writer >= 0) read_before_written(s, before, s.func.args[c].value, writer);
+    if (writer >= 0) order.read_before_written(s.func.args[c].value, writer);
   }
 }
 
@@ -68,27 +93,30 @@ static int anchor_of(const FusionState& s, const FusionGroup& group) {
 }
 
 std::vector<int> execution_order(const FusionState& s, size_t carries) {
-  std::vector<std::set<int>> before(s.groups.size());
+  Order soft(s);
+  add_soft_order(s, carries, soft);
+  std::vector<size_t> waits_for(s.groups.size());
+  std::vector<std::vector<int>> after(s.groups.size());
+  std::set<std::pair<int, int>> ready;  // (anchor, group)
+  size_t count = 0;
+  auto make_ready = [&](int group) { ready.insert({anchor_of(s, s.groups[static_cast<size_t>(group)]), group}); };
   for (size_t g = 0; g < s.groups.size(); ++g) {
-    if (!s.groups[g].ops.empty()) before[g] = producers_of(s, static_cast<int>(g));
-  }
-  add_soft_order(s, carries, before);
-  std::set<std::pair<int, int>> waiting;  // (anchor, group)
-  for (size_t g = 0; g < s.groups.size(); ++g) {
-    if (!s.groups[g].ops.empty()) waiting.insert({anchor_of(s, s.groups[g]), static_cast<int>(g)});
+    if (s.groups[g].ops.empty()) continue;
+    ++count;
+    waits_for[g] = soft.before()[g].size();
+    for (int earlier : soft.before()[g]) after[static_cast<size_t>(earlier)].push_back(static_cast<int>(g));
+    if (waits_for[g] == 0) make_ready(static_cast<int>(g));
   }
   std::vector<int> order;
-  std::set<int> done;
-  while (!waiting.empty()) {
-    auto ready = std::find_if(waiting.begin(), waiting.end(), [&](const auto& entry) {
-      const std::set<int>& needed = before[static_cast<size_t>(entry.second)];
-      return std::includes(done.begin(), done.end(), needed.begin(), needed.end());
-    });
-    TARN_CHECK(ready != waiting.end(), "the groups of @{} depend on each other in a cycle", s.func.name);
-    order.push_back(ready->second);
-    done.insert(ready->second);
-    waiting.erase(ready);
+  while (!ready.empty()) {
+    int group = ready.begin()->second;
+    ready.erase(ready.begin());
+    order.push_back(group);
+    for (int later : after[static_cast<size_t>(group)]) {
+      if (--waits_for[static_cast<size_t>(later)] == 0) make_ready(later);
+    }
   }
+  TARN_CHECK(order.size() == count, "the groups of @{} depend on each other in a cycle", s.func.name);
   return order;
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <unordered_map>
 
 #include "ir/base/check.h"
 #include "ir/op_def.h"
@@ -63,6 +64,8 @@ class FramePlanner {
         ranges_(live_ranges(func)),
         homes_(func.values.size()) {
     if (loop) loop_.emplace(*loop);
+    for (const Argument& arg : func.args) argument_of_.emplace(func.name_of(arg.value), arg.value);
+    loss_op_ = find_loss_op();
   }
 
   // Places everything in the frame, which begins at `base`; returns where it ends.
@@ -123,7 +126,7 @@ class FramePlanner {
     return last_read < made || (last_read == made && may_overlay(value, argument));
   }
 
-  int loss_op() const {
+  int find_loss_op() const {
     for (const FuncResult& result : func_.results) {
       if (result.role != Role::Loss) continue;
       int made = defining_[result.value.index];
@@ -138,10 +141,9 @@ class FramePlanner {
     ValueId value = result.value;
     int made = defining_[value.index];
     if (made < 0 || homes_[value.index].kind != Home::None || root(value) != value) return;
-    if (is_persistent(result.role) && made <= loss_op()) return;
-    for (const Argument& arg : func_.args) {
-      if (func_.name_of(arg.value) == result.name && !may_take_place_of(value, arg.value)) return;
-    }
+    if (is_persistent(result.role) && made <= loss_op_) return;
+    auto argument = argument_of_.find(result.name);
+    if (argument != argument_of_.end() && !may_take_place_of(value, argument->second)) return;
     homes_[value.index] = {Home::Tensor, plan_.find_tensor(result.name)->offset, 0};
   }
 
@@ -256,6 +258,8 @@ class FramePlanner {
   std::optional<ScanParts> loop_;
   std::vector<int> defining_;
   std::vector<LiveRange> ranges_;
+  std::unordered_map<std::string, ValueId> argument_of_;  // by name
+  int loss_op_ = -1;
   std::vector<Home> homes_;  // of each value
   std::vector<Item> items_;
   std::vector<Child> children_;
