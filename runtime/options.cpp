@@ -211,7 +211,8 @@ std::string help_text(const tarn_program& program, const std::string& name) {
     const tarn_tensor& tensor = program.tensors[i];
     if (tensor.role != TARN_HYPER) continue;
     if (std::exchange(first, false)) text += "\nhypers of the model:\n";
-    add_line(text, std::string("--") + tensor.name + " X", format("default %g", tensor.initial));
+    const char* prefix = find_flag(tensor.name, chosen->bit) != nullptr ? "--hyper." : "--";
+    add_line(text, std::string(prefix) + tensor.name + " X", format("default %g", tensor.initial));
   }
   if (chosen->bit != kTrain) return text;
   return text + "\nexit codes: 0 done, 1 error, 2 usage, 3 diverged, 75 stopped by a signal after saving\n";

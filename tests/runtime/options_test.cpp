@@ -1,6 +1,8 @@
 // The program's command line.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "fake_program.h"
 #include "options.h"
 
@@ -56,6 +58,25 @@ TEST_CASE("usage errors say what is wrong and what may be meant") {
   CHECK(usage_error({"train", "--quiet=1"}).find("takes no value") != std::string::npos);
   CHECK(usage_error({"train", "-q"}).find("flags begin with `--`") != std::string::npos);
   CHECK(usage_error({"train", "extra"}).find("unexpected `extra`") == 0);
+}
+
+TEST_CASE("a hyper that is called like a flag has another of its own") {
+  tarn_program program = fake_idx_program;
+  std::vector<tarn_tensor> tensors(program.tensors, program.tensors + program.tensor_count);
+  auto hyper = std::find_if(tensors.begin(), tensors.end(), [](const tarn_tensor& t) { return t.role == TARN_HYPER; });
+  REQUIRE(hyper != tensors.end());
+  hyper->name = "epochs";
+  program.tensors = tensors.data();
+  std::string help = help_text(program, "train");
+  CHECK(help.find("--hyper.epochs X") != std::string::npos);
+  CHECK(help.find("--epochs X") == std::string::npos);
+  CHECK(help_text(program, "eval").find("--epochs X") != std::string::npos);  // `eval` has no such flag
+  const char* words[] = {"net", "train", "--epochs", "7", "--hyper.epochs", "0.5"};
+  Result<Options> options = parse_options(program, 6, words);
+  REQUIRE(options);
+  CHECK(options->epochs == 7);
+  REQUIRE(options->hypers.size() == 1);
+  CHECK(options->hypers[0].second == 0.5);
 }
 
 TEST_CASE("the help lists each flag and hyper") {
