@@ -13,7 +13,7 @@ dpkg-query -W -f='${Package} ${Version}: needs ${Depends}\n' tarn
 say "a new model, built, trained, evaluated"
 mkdir /mine && cd /mine
 tarn new mine
-awk 'BEGIN { srand(1); for (i = 0; i < 300; ++i) { k = i % 3
+awk -v OFS=, 'BEGIN { srand(1); for (i = 0; i < 300; ++i) { k = i % 3
        print k + rand(), k - rand(), rand(), k * rand(), "class" k } }' > mine.csv
 tarn build mine.tarn
 ./mine train --epochs 20
