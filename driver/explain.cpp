@@ -7,6 +7,7 @@
 #include <map>
 
 #include "driver/explain_uses.h"
+#include "ir/entry.h"
 #include "ir/op_def.h"
 #include "ir/scan.h"
 #include "passes/memory/memory_plan.h"

@@ -77,7 +77,7 @@ class Builder {
   ValueId pad(ValueId value, Shape low, Shape high, Shape interior);
   ValueId window(ValueId value, const SlidingWindow& window);
   ValueId contract(ValueId lhs, ValueId rhs, Attrs attrs);  // `spec`, perhaps `accumulate`
-  ValueId stored(ValueId value);  // the same values in memory of their own
+  ValueId stored(ValueId value);                            // the same values in memory of their own
 
  private:
   Op& append(const OpDef& def, std::vector<ValueId> operands, Attrs attrs, const std::vector<Type>& types);

@@ -83,7 +83,7 @@ struct OpDef {
   // Facts that passes use; an op that does not state one has not got it.
   bool commutes = false;   // op(x, y) = op(y, x), to the last bit
   bool is_linear = false;  // elementwise, and op(x + x', y + y') = op(x, y) + op(x', y') but for roundings
-  bool may_diverge;  // finite operands can give NaN or infinity
+  bool may_diverge;        // finite operands can give NaN or infinity
   Tolerance tolerance;
   std::vector<Sample> samples;
 };

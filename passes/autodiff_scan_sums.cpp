@@ -72,7 +72,8 @@ bool ScanGradient::holds_sum(ValueId value) const {
   if (const Reduce* reduce = std::get_if<Reduce>(&op.def->body)) {
     return reduce->kind == ReduceKind::Sum && is_stacked(op.operands[0]);
   }
-  return passes_sums_on(op) && std::any_of(op.operands.begin(), op.operands.end(), [&](ValueId v) { return holds_sum(v); });
+  return passes_sums_on(op) &&
+         std::any_of(op.operands.begin(), op.operands.end(), [&](ValueId v) { return holds_sum(v); });
 }
 
 ValueId ScanGradient::outer_op(const Op& like, ValueId value, std::vector<ValueId> operands, Attrs attrs) {

@@ -53,7 +53,7 @@ struct Target {
   // What code made with these options needs to run: "x86-64-v3".  Errors: an unknown processor.
   Result<std::string> (*required_cpu)(const TargetOptions& options);
   bool makes_freestanding = false;  // obeys TargetOptions::is_freestanding
-  TargetWishes wishes = {};  // of passes
+  TargetWishes wishes = {};         // of passes
 
   const Emission* find_emission(std::string_view kind) const;  // nullptr: it makes no such thing
   std::vector<std::string> kinds() const;                      // of --emit, "exe" and "lib" included

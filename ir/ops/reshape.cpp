@@ -32,8 +32,8 @@ const OpDef op_reshape{
     .shape = reshape_type,
     .vjp = [](const VjpArgs& a) -> Gradients { return {a.b.reshape(a.cotangent, a.b.type(a.inputs[0]).shape)}; },
     .body = View{.map = [](const Attrs&, const Shape&, const Shape&) -> std::optional<std::vector<AffineIndex>> {
-      return std::nullopt;
-    },
+                   return std::nullopt;
+                 },
                  .of_stack = reshape_of_stack},
     .may_diverge = false,
     .tolerance = {.forward_f32 = kExact, .grad_f64 = kGradientF64},

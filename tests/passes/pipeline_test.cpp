@@ -98,6 +98,31 @@ TEST_CASE("dumps are numbered, and from each of them the compiler can go on") {
   CHECK(!run_pipeline(module, {.passes = {"dce"}, .dump_dir = (folder.path / "missing").string()}).ok());
 }
 
+TEST_CASE("layout does what the target wishes, and no more") {
+  auto copies_made = [](bool is_padded, const TargetWishes& wishes) {
+    Module module;
+    module.name = "m";
+    Func& func = module.funcs.emplace_back();
+    func.name = "f";
+    Builder b(func);
+    ValueId x = b.argument({DType::F32, {4, 5}}, "x", Role::Input);
+    ValueId w = b.argument({DType::F32, {6, 5}}, "w", Role::Input);
+    if (is_padded) {
+      ValueId wide = b.pad(x, {0, 1}, {0, 0}, {0, 0}), v = b.argument({DType::F32, {6, 3}}, "v", Role::Input);
+      b.result(b.contract(wide, v, {{"spec", "bn,nk->bk"}}), "y", Role::Output);
+    } else {
+      b.result(b.contract(x, w, {{"spec", "bn,kn->bk"}}), "y", Role::Output);
+    }
+    PipelineResult result = run_pipeline(module, {.wishes = wishes, .passes = {"layout"}});
+    REQUIRE_MESSAGE(result.ok(), result.errors[0].message);
+    return result.reports[0].changed;
+  };
+  CHECK(copies_made(false, {}) == 1);
+  CHECK(copies_made(false, {.transposes_for_lanes = false}) == 0);
+  CHECK(copies_made(true, {}) == 1);
+  CHECK(copies_made(true, {.stores_padded_operands = false}) == 0);
+}
+
 TEST_CASE("the timing table has a line for each pass") {
   Module module = module_with_gradients();
   std::string table = timing_table(run_pipeline(module, {.stop_after = "dce"}));
