@@ -105,6 +105,7 @@ std::optional<Term> ProgramBuilder::plain_input(Evaluator& evaluator, const ast:
       axes.push_back(evaluator.emit.fresh_batch_axis());
       continue;
     }
+    if (i == 0) unbatched_.insert(param.name.text);
     std::optional<int64_t> size = evaluator.eval_size(dim, frame);
     if (!size) return std::nullopt;
     axes.push_back(evaluator.emit.fresh_axis(*size, "", dim.span));
@@ -114,6 +115,7 @@ std::optional<Term> ProgramBuilder::plain_input(Evaluator& evaluator, const ast:
   if (!classes) return std::nullopt;
   Term labels = evaluator.emit.argument(param.name.text, Role::Input, DType::I32, axes);
   labels.classes = *classes;
+  classes_[param.name.text] = *classes;
   return labels;
 }
 
@@ -123,6 +125,54 @@ const ast::Entry* ProgramBuilder::find_field(const std::string& name) const {
     if (entry.key.text == name) return &entry;
   }
   return nullptr;
+}
+
+// The arguments that a value is made from.
+static std::vector<const Argument*> sources_of(const Func& func, ValueId value) {
+  std::set<ValueId> needed = {value};
+  for (auto op = func.ops.rbegin(); op != func.ops.rend(); ++op) {
+    bool is_needed =
+        std::any_of(op->results.begin(), op->results.end(), [&](ValueId r) { return needed.count(r) > 0; });
+    if (is_needed) needed.insert(op->operands.begin(), op->operands.end());
+  }
+  std::vector<const Argument*> sources;
+  for (const Argument& arg : func.args) {
+    if (needed.count(arg.value) > 0) sources.push_back(&arg);
+  }
+  return sources;
+}
+
+// Rows come in batches that the model does not choose: an output has a part for each row, or is the same for all.
+bool ProgramBuilder::check_output(const Func& func, const Term& output, const std::string& name) {
+  auto is_batch = [](const Axis& axis) { return axis.is_batch(); };
+  auto batch = std::find_if(output.axes.begin(), output.axes.end(), is_batch);
+  auto fail = [&](const std::string& what, const char* cure) {
+    session_
+        .error(model_->name.span,
+               fmt::format("the output `{}` of model `{}` {}", describe(output), model_->name.text, what),
+               "model.output")
+        .help({}, cure);
+    return false;
+  };
+  if (batch == output.axes.end()) {
+    for (const Argument* source : sources_of(func, output.value)) {
+      bool is_of_batch = source->role == Role::Count ||
+                         (source->role == Role::Input && unbatched_.count(func.name_of(source->value)) == 0);
+      if (is_of_batch)
+        return fail("is one for a whole batch, which holds whatever rows come together",
+                    "reduce over other dimensions, as in `sum(x, over = -1)`, so that each row keeps its own; what is "
+                    "made of all rows is a `metric`");
+    }
+    unbatched_.insert(name);
+    return true;
+  }
+  if (std::find_if(batch + 1, output.axes.end(), is_batch) != output.axes.end())
+    return fail("has two dimensions of the batch: each row's part depends on what rows come with it",
+                "combine rows in the loss, or give the other rows as an input without the batch, `y: f32[100, 4]`");
+  if (batch != output.axes.begin() || batch->size != batch_ * batch->inner)
+    return fail("does not begin with the batch, so that rows cannot be written one after the other",
+                "put the batch first, as in `transpose(x)`");
+  return true;
 }
 
 void ProgramBuilder::build_predict(Func& func) {
@@ -148,7 +198,9 @@ void ProgramBuilder::build_predict(Func& func) {
                      "model.output");
       return;
     }
-    b.result(outputs[i].value, outputs.size() == 1 ? "output" : fmt::format("output.{}", i + 1), Role::Output);
+    std::string name = outputs.size() == 1 ? "output" : fmt::format("output.{}", i + 1);
+    if (!check_output(func, outputs[i], name)) return;
+    b.result(outputs[i].value, name, Role::Output);
   }
   sort_arguments(func);
 }
@@ -182,6 +234,8 @@ void ProgramBuilder::build_init(Func& func) {
 void ProgramBuilder::add_records() {
   module_.records.push_back(
       {"model", model_->name.text, {{"batch", batch_}, {"source", std::string(session_.source_name())}}});
+  for (const auto& [input, count] : classes_) module_.records.push_back({"classes", input, {{"classes", count}}});
+  for (const std::string& name : unbatched_) module_.records.push_back({"unbatched", name, {}});
   if (!train_ || !spec_.data) return;
   module_.records.push_back({"data", spec_.data->name.text, data_attrs_});
   for (auto& [name, attrs] : inputs_) module_.records.push_back({"input", name, attrs});

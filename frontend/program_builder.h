@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,7 @@ class ProgramBuilder {
   void name_objective(Evaluator& evaluator, const Objective& objective);
   void build_eval_step(Func& func);
   void build_predict(Func& func);
+  bool check_output(const Func& func, const Term& output, const std::string& name);
   const ast::Entry* find_field(const std::string& name) const;
   std::optional<Term> plain_input(Evaluator& evaluator, const ast::Decl& model, const ast::Param& param);
   void build_init(Func& func);
@@ -87,6 +89,9 @@ class ProgramBuilder {
   int64_t batch_ = 1;
   bool prefix_models_ = false;
   std::map<std::string, Attrs> inputs_;
+  // What is said of inputs and outputs that no data block describes.
+  std::map<std::string, int64_t> classes_;
+  std::set<std::string> unbatched_;
 };
 
 // Inputs last, the others by role.

@@ -49,15 +49,18 @@ Objective ProgramBuilder::evaluate(Evaluator& evaluator) {
 
 void ProgramBuilder::add_objective(Emitter& emit, Objective& objective) {
   Builder b(emit.func());
-  // Reported as f32, whatever they were computed in.
-  auto reported = [&](const Term& value) { return emit.at().cast(value.value, DType::F32); };
+  // Reported as they were computed, but at least in f32.
+  auto reported = [&](const Term& value) {
+    return emit.at().cast(value.value, value.dtype == DType::F64 ? DType::F64 : DType::F32);
+  };
   // A step whose loss is not finite changes nothing: of several losses, one that is not finite is reported.
   Builder& at = emit.at();
   ValueId loss = reported(objective.losses[0]);
+  DType dtype = emit.func().type(loss).dtype;
   for (size_t i = 1; i < objective.losses.size(); ++i) {
     ValueId other = reported(objective.losses[i]);
     ValueId is_finite = at.op("lt", {at.unary("abs", other), at.constant_like(other, HUGE_VAL)});
-    loss = at.select(is_finite, loss, other);
+    loss = at.select(is_finite, loss, at.cast(other, dtype));
     b.result(other, spec_.losses[i].name, Role::Metric);
   }
   b.result(loss, "loss", Role::Loss);

@@ -73,6 +73,7 @@ tarn_result tarn_set_input(tarn_instance* instance, uint32_t index, const void* 
   if (result != TARN_OK) return result;
   uint64_t row_bytes = tarn_row_bytes(instance->program, tensor);
   if (bytes == 0 || bytes > tensor->bytes || bytes % row_bytes != 0) return TARN_ERROR_SIZE;
+  if (!tarn_are_classes(tensor, data, bytes)) return TARN_ERROR_VALUE;
   unsigned char* memory = tarn_instance_begin_rows(instance, tensor);
   memcpy(memory, data, bytes);
   tarn_instance_end_rows(instance, tensor, memory, bytes / row_bytes);
@@ -92,11 +93,17 @@ tarn_result tarn_set_rows(tarn_instance* instance, int64_t rows) {
   if (instance == NULL) return TARN_ERROR_NULL;
   if (!tarn_is_instance(instance)) return TARN_ERROR_INSTANCE;
   if (rows < 1 || (uint64_t)rows > instance->program->batch) return TARN_ERROR_VALUE;
-  for (uint32_t i = instance->first_input; i < instance->end_input; ++i) {
-    const tarn_tensor* tensor = &instance->program->tensors[i];
-    if (tensor->role == TARN_INPUT)
-      tarn_instance_end_rows(instance, tensor, tarn_instance_begin_rows(instance, tensor), (uint64_t)rows);
-  }
+  for (int is_checked = 0; is_checked <= 1; ++is_checked)
+    for (uint32_t i = instance->first_input; i < instance->end_input; ++i) {
+      const tarn_tensor* tensor = &instance->program->tensors[i];
+      if (tensor->role != TARN_INPUT) continue;
+      unsigned char* memory = tarn_instance_begin_rows(instance, tensor);
+      uint64_t bytes = tarn_rows_bytes(instance->program, tensor, (uint64_t)rows);
+      if (is_checked)
+        tarn_instance_end_rows(instance, tensor, memory, (uint64_t)rows);
+      else if (!tarn_are_classes(tensor, memory, bytes))
+        return TARN_ERROR_VALUE;
+    }
   return TARN_OK;
 }
 
@@ -179,6 +186,6 @@ tarn_result tarn_output(const tarn_instance* instance, uint32_t index, const voi
   if (tensor == NULL) return TARN_ERROR_NAME;
   uint64_t rows = instance->rows != 0 ? instance->rows : program->batch;
   *data = instance->device->table->view(instance->device, tensor->offset, tensor->bytes);
-  if (bytes != NULL) *bytes = (size_t)(tarn_row_bytes(program, tensor) * rows);
+  if (bytes != NULL) *bytes = (size_t)tarn_rows_bytes(program, tensor, rows);
   return TARN_OK;
 }

@@ -68,11 +68,12 @@ tarn_result tarn_reset(tarn_instance* instance);
 /* ---- feeding and running it */
 
 /* Copies 1..B whole rows of raw data into input number `index` (from 0, in the order of the model's inputs); rows past
- * them are filled with copies.  bytes = rows x bytes of one row. */
+ * them are filled with copies.  bytes = rows x bytes of one row, or all bytes of an input without a batch.
+ * TARN_ERROR_VALUE: a class label is not in 0..classes-1. */
 tarn_result tarn_set_input(tarn_instance* instance, uint32_t index, const void* data, size_t bytes);
 
 /* The place of input `index` in the instance, [B, ...], to be filled without a copy; then tarn_set_rows must say how
- * many rows of every input are valid (1..B) before each step. */
+ * many rows of every input are valid (1..B) before each step; it looks at their class labels too. */
 tarn_result tarn_input_memory(tarn_instance* instance, uint32_t index, void** data);
 tarn_result tarn_set_rows(tarn_instance* instance, int64_t rows);
 

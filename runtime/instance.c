@@ -109,7 +109,7 @@ unsigned char* tarn_instance_begin_rows(tarn_instance* instance, const tarn_tens
 }
 
 void tarn_instance_end_rows(tarn_instance* instance, const tarn_tensor* input, unsigned char* memory, uint64_t rows) {
-  uint64_t filled = rows * tarn_row_bytes(instance->program, input), bytes = input->bytes;
+  uint64_t filled = tarn_rows_bytes(instance->program, input, rows), bytes = input->bytes;
   /* What is filled grows by whole rows: at first by `rows` of them, then by copies of all that there are. */
   for (uint64_t count; filled < bytes; filled += count) {
     count = bytes - filled < filled ? bytes - filled : filled;
@@ -117,6 +117,52 @@ void tarn_instance_end_rows(tarn_instance* instance, const tarn_tensor* input, u
   }
   instance->device->table->end_write(instance->device, input->offset, bytes);
   instance->mark[input - instance->program->tensors] = rows;
+}
+
+/* Whether all are in 0..classes-1.  One loop a dtype, without a branch: it runs for each batch. */
+static int are_u8_below(const unsigned char* values, uint64_t count, uint64_t classes) {
+  int bad = 0;
+  for (uint64_t i = 0; i < count; ++i) bad |= values[i] >= classes;
+  return !bad;
+}
+
+static int are_i32_below(const unsigned char* values, uint64_t count, uint64_t classes) {
+  int bad = 0;
+  uint32_t value, limit = classes < INT32_MAX ? (uint32_t)classes : (uint32_t)INT32_MAX;
+  for (uint64_t i = 0; i < count; ++i) {
+    memcpy(&value, values + 4 * i, 4); /* a negative one is large */
+    bad |= value >= limit;
+  }
+  return !bad;
+}
+
+static int are_i64_below(const unsigned char* values, uint64_t count, uint64_t classes) {
+  int bad = 0;
+  uint64_t value;
+  for (uint64_t i = 0; i < count; ++i) {
+    memcpy(&value, values + 8 * i, 8);
+    bad |= value >= classes;
+  }
+  return !bad;
+}
+
+int tarn_are_classes(const tarn_tensor* input, const void* values, uint64_t bytes) {
+  const unsigned char* first = (const unsigned char*)values;
+  uint64_t classes = (uint64_t)input->initial;
+  if (classes == 0) return 1;
+  switch ((enum tarn_dtype)input->dtype) {
+    case TARN_BOOL:
+    case TARN_U8:
+      return are_u8_below(first, bytes, classes);
+    case TARN_I32:
+      return are_i32_below(first, bytes / 4, classes);
+    case TARN_I64:
+      return are_i64_below(first, bytes / 8, classes);
+    case TARN_F32:
+    case TARN_F64:
+      break;
+  }
+  return 1;
 }
 
 int tarn_instance_predict_reads(const tarn_instance* instance, const tarn_tensor* input) {
@@ -135,7 +181,9 @@ static tarn_result agree_on_rows(tarn_instance* instance, int is_predict) {
   for (uint32_t i = instance->first_input; i < instance->end_input; ++i) {
     const tarn_tensor* tensor = &program->tensors[i];
     if (tensor->role != TARN_INPUT || !is_read(instance, tensor, is_predict)) continue;
-    if (instance->mark[i] == 0 || (rows != 0 && rows != instance->mark[i])) return TARN_ERROR_INPUT;
+    if (instance->mark[i] == 0) return TARN_ERROR_INPUT;
+    if (!tarn_has_batch(tensor)) continue;
+    if (rows != 0 && rows != instance->mark[i]) return TARN_ERROR_INPUT;
     rows = instance->mark[i];
   }
   if (rows == 0) rows = program->batch;

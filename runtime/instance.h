@@ -62,9 +62,17 @@ const tarn_tensor* tarn_find_tensor(const tarn_program* program, const char* nam
 /* As tarn_nth_of_role for index 0, at once. */
 const tarn_tensor* tarn_instance_first(const tarn_instance* instance, uint32_t role);
 
-/* Bytes of one row of an input or output with a batch. */
+/* Whether an input or output has a row for each of the batch. */
+static inline int tarn_has_batch(const tarn_tensor* tensor) {
+  return (tensor->reserved & TARN_WITHOUT_BATCH) == 0;
+}
+/* Bytes of one row; of all where there are no rows. */
 static inline uint64_t tarn_row_bytes(const tarn_program* program, const tarn_tensor* tensor) {
-  return tensor->bytes / program->batch;
+  return tarn_has_batch(tensor) ? tensor->bytes / program->batch : tensor->bytes;
+}
+/* Bytes of `rows` rows. */
+static inline uint64_t tarn_rows_bytes(const tarn_program* program, const tarn_tensor* tensor, uint64_t rows) {
+  return tarn_has_batch(tensor) ? tensor->bytes / program->batch * rows : tensor->bytes;
 }
 
 /* All bytes of a tensor, from and to the device. */
@@ -80,9 +88,12 @@ double tarn_instance_number(const tarn_instance* instance, const tarn_tensor* te
 /* ---- a batch */
 
 /* Memory for a whole batch of an input, to fill 1..B rows of; then end_rows copies them over the rows past them, in
- * turn, and the input is set.  The memory ends there. */
+ * turn, and the input is set.  The memory ends there.  An input without a batch is filled whole; `rows` says nothing. */
 unsigned char* tarn_instance_begin_rows(tarn_instance* instance, const tarn_tensor* input);
 void tarn_instance_end_rows(tarn_instance* instance, const tarn_tensor* input, unsigned char* memory, uint64_t rows);
+
+/* Whether all values are classes that there are; plain numbers are.  `bytes` of the input's dtype. */
+int tarn_are_classes(const tarn_tensor* input, const void* values, uint64_t bytes);
 
 /* Whether predict reads an input: those that are marked, or the first where none is. */
 int tarn_instance_predict_reads(const tarn_instance* instance, const tarn_tensor* input);

@@ -47,7 +47,8 @@ enum tarn_role {
 /* Flags of tarn_tensor.reserved; values are ABI. */
 enum tarn_tensor_flag {
   TARN_USED_BY_PREDICT = 1,
-  TARN_ONLY_BY_PREDICT = 2 /* a generator's noise: train_step and eval_step do not read it */
+  TARN_ONLY_BY_PREDICT = 2, /* a generator's noise: train_step and eval_step do not read it */
+  TARN_WITHOUT_BATCH = 4    /* an input or output that has no row for each of the batch: it is taken whole */
 };
 
 typedef struct tarn_tensor {
@@ -59,7 +60,8 @@ typedef struct tarn_tensor {
   const int64_t* shape; /* `rank` sizes; row-major, dense */
   uint64_t offset;      /* bytes from the start of the arena */
   uint64_t bytes;
-  double initial; /* TARN_HYPER: the default value; else 0 */
+  double initial; /* TARN_HYPER: the default value; TARN_INPUT: how many classes its numbers stand for, 0..n-1, or 0
+                     where they are plain numbers; else 0 */
 } tarn_tensor;
 
 /* Loops whose iterations tarn_team tells; a loop further inside is not told apart. */

@@ -80,16 +80,20 @@ static std::string type_text(const HeaderTensor& tensor) {
   return text + (tensor.shape.empty() ? "" : "]");
 }
 
-// "[rows, 28, 28]"
-static std::string rows_text(const HeaderTensor& tensor, const char* rows) {
-  std::string text = std::string("[") + rows;
-  for (size_t axis = 1; axis < tensor.shape.size(); ++axis) text += ", " + std::to_string(tensor.shape[axis]);
+// "[rows, 28, 28]", or "[4]" without a batch.
+static std::string rows_text(const HeaderTensor& tensor) {
+  std::string text = "[";
+  for (size_t axis = 0; axis < tensor.shape.size(); ++axis) {
+    bool is_batch = axis == 0 && tensor.has_batch;
+    text += (axis > 0 ? ", " : "") + (is_batch ? "rows" : std::to_string(tensor.shape[axis]));
+  }
   return text + "]";
 }
 
+// Of one row, or of the whole where there are no rows.
 static int64_t row_elements(const HeaderTensor& tensor) {
   int64_t count = 1;
-  for (size_t axis = 1; axis < tensor.shape.size(); ++axis) count *= tensor.shape[axis];
+  for (size_t axis = tensor.has_batch ? 1 : 0; axis < tensor.shape.size(); ++axis) count *= tensor.shape[axis];
   return count;
 }
 
@@ -194,7 +198,8 @@ static std::string row_constants(const HeaderFacts& facts, const std::string& pr
   for (size_t i = 0; i < facts.tensors.size(); ++i) {
     const HeaderTensor& tensor = facts.tensors[i];
     if (tensor.role != TARN_INPUT && tensor.role != TARN_OUTPUT) continue;
-    text += fill("#define {0}_{1}_ROW {2} /* values in one row of `{3}` */\n",
+    text += fill(tensor.has_batch ? "#define {0}_{1}_ROW {2} /* values in one row of `{3}` */\n"
+                                  : "#define {0}_{1}_SIZE {2} /* values of `{3}`, which has no batch */\n",
                  {prefix, upper(ids[i]), std::to_string(row_elements(tensor)), comment(tensor.name)});
   }
   return text;
@@ -272,6 +277,18 @@ static inline {3}* {0}_{2}_memory({0}_instance* m) {
 }
 )";
 
+static const char* const kWholeInput = R"(
+/* `{5}`: {3} values {4}, all of them. */
+static inline tarn_result {0}_set_{2}({0}_instance* m, const {3}* data) {
+  return tarn_set_input({0}_as_tarn(m), {7}, data, {1}_{6}_SIZE * sizeof(*data));
+}
+/* Its place in the instance, to be filled without a copy; then {0}_set_rows. */
+static inline {3}* {0}_{2}_memory({0}_instance* m) {
+  void* data = NULL;
+  return tarn_input_memory({0}_as_tarn(m), {7}, &data) == TARN_OK ? ({3}*)data : NULL;
+}
+)";
+
 static const char* const kOutput = R"(
 /* `{4}` of the last predict: {2} values {3}, valid until the next call; NULL where there is none. */
 static inline const {2}* {0}_output_{1}(const {0}_instance* m) {
@@ -301,11 +318,11 @@ static std::string tensor_functions(const HeaderFacts& facts, const std::string&
     const HeaderTensor& tensor = facts.tensors[i];
     const std::string& id = ids[i];
     if (tensor.role == TARN_INPUT)
-      text += fill(kInput, {name, prefix, id, c_type(tensor.dtype), rows_text(tensor, "rows"), comment(tensor.name),
-                            upper(id), std::to_string(input++)});
+      text += fill(tensor.has_batch ? kInput : kWholeInput, {name, prefix, id, c_type(tensor.dtype), rows_text(tensor),
+                                                             comment(tensor.name), upper(id), std::to_string(input++)});
     if (tensor.role == TARN_OUTPUT)
-      text += fill(kOutput, {name, id, c_type(tensor.dtype), rows_text(tensor, "rows"), comment(tensor.name),
-                             std::to_string(output++)});
+      text += fill(kOutput,
+                   {name, id, c_type(tensor.dtype), rows_text(tensor), comment(tensor.name), std::to_string(output++)});
     if (tensor.role == TARN_METRIC) text += fill(kMetric, {name, id, tensor.name});
     if (tensor.role == TARN_HYPER) text += fill(kHyper, {name, id, tensor.name});
   }

@@ -16,6 +16,7 @@ struct HeaderTensor {
   double initial = 0;            // a hyper's default
   bool used_by_predict = false;  // an input that predict reads
   std::string doc;               // optional, one line
+  bool has_batch = true;         // inputs, outputs: the first dimension is the batch
 };
 
 struct HeaderFacts {

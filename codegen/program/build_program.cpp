@@ -160,6 +160,28 @@ bool is_argument_of(const Func* func, std::string_view name) {
                              [&](const Argument& arg) { return func->name_of(arg.value) == name; });
 }
 
+// Where the front end says so; the records of IR that was written by hand may not.
+int64_t classes_of(const Module& module, std::string_view input) {
+  for (const Record& record : module.records) {
+    if ((record.kind != "input" && record.kind != "classes") || record.name != input) continue;
+    for (const auto& [key, value] : record.attrs) {
+      if (key == "classes") return std::get<int64_t>(value);
+    }
+  }
+  return 0;
+}
+
+uint32_t flags_of(const Module& module, const MemoryPlan::Tensor& tensor) {
+  uint32_t flags = 0;
+  for (const Record& record : module.records) {
+    if (record.kind == "unbatched" && record.name == tensor.name) flags |= kWithoutBatch;
+  }
+  auto is_read_by = [&](EntryPoint entry) { return is_argument_of(find_entry(module, entry), tensor.name); };
+  if (tensor.role != Role::Input || !is_read_by(EntryPoint::Predict)) return flags;
+  bool is_read_by_steps = is_read_by(EntryPoint::TrainStep) || is_read_by(EntryPoint::EvalStep);
+  return flags | kUsedByPredict | (is_read_by_steps ? 0U : static_cast<uint32_t>(kOnlyByPredict));
+}
+
 }  // namespace
 
 Result<Program> build_program(const Module& module) {
@@ -185,12 +207,8 @@ Result<Program> build_program(const Module& module) {
     made.type = tensor.type;
     made.role = tensor.role;
     made.offset = static_cast<uint64_t>(tensor.offset);
-    made.initial = tensor.initial;
-    if (tensor.role == Role::Input) {
-      auto is_read_by = [&](EntryPoint entry) { return is_argument_of(find_entry(module, entry), tensor.name); };
-      made.is_used_by_predict = is_read_by(EntryPoint::Predict);
-      made.is_used_by_steps = is_read_by(EntryPoint::TrainStep) || is_read_by(EntryPoint::EvalStep);
-    }
+    made.initial = tensor.role == Role::Input ? static_cast<double>(classes_of(module, tensor.name)) : tensor.initial;
+    made.flags = flags_of(module, tensor);
     program.tensors.push_back(std::move(made));
   }
   for (const Func& func : module.funcs) {

@@ -17,7 +17,8 @@ HeaderFacts header_facts(const Program& program, const std::string& name, const 
   facts.has_predict = find_entry(program, EntryPoint::Predict) != nullptr;
   for (const ProgramTensor& tensor : program.tensors) {
     facts.tensors.push_back({tensor.name, static_cast<uint32_t>(tensor.role), static_cast<uint32_t>(tensor.type.dtype),
-                             tensor.type.shape, tensor.initial, tensor.is_used_by_predict, ""});
+                             tensor.type.shape, tensor.initial, (tensor.flags & kUsedByPredict) != 0, "",
+                             (tensor.flags & kWithoutBatch) == 0});
   }
   return facts;
 }

@@ -14,15 +14,21 @@
 
 namespace tarn {
 
+// Flags of a tensor: the bits of the runtime's enum tarn_tensor_flag, as the targets' tables assert.
+enum ProgramTensorFlag : uint32_t {
+  kUsedByPredict = 1,  // inputs
+  kOnlyByPredict = 2,  // inputs: no step reads it
+  kWithoutBatch = 4,   // inputs and outputs
+};
+
 // A tensor with a fixed place that outlives an entry point; see tarn_tensor.
 struct ProgramTensor {
   std::string name;
   Type type;
   Role role = Role::None;
-  uint64_t offset = 0;              // bytes from the start of the arena, 64-aligned
-  double initial = 0;               // hypers
-  bool is_used_by_predict = false;  // inputs
-  bool is_used_by_steps = false;    // inputs: train_step or eval_step reads it
+  uint64_t offset = 0;  // bytes from the start of the arena, 64-aligned
+  double initial = 0;   // a hyper's default; how many classes an input's numbers stand for, 0: plain numbers
+  uint32_t flags = 0;   // ProgramTensorFlag
 };
 
 // What a kernel stores, for profiles and for finding the first NaN.

@@ -153,6 +153,44 @@ TEST_CASE("misuse is told by result codes") {
     CHECK(std::string(tarn_result_text(static_cast<tarn_result>(code))) != "an unknown result code");
 }
 
+TEST_CASE("labels are classes that there are") {
+  Instance a(fake_csv_program);
+  REQUIRE(tarn_init(a.handle) == TARN_OK);
+  feed(a, 3);
+  for (int32_t wrong : {3, 7, -1, INT32_MIN, INT32_MAX}) {
+    int32_t labels[] = {0, 1, 2, 0, wrong};
+    CHECK(tarn_set_input(a.handle, 1, labels, sizeof labels) == TARN_ERROR_VALUE);
+    CHECK(tarn_set_input(a.handle, 1, labels, 4 * sizeof *labels) == TARN_OK);
+    void* memory = nullptr;
+    REQUIRE(tarn_input_memory(a.handle, 1, &memory) == TARN_OK);
+    memcpy(memory, labels, sizeof labels);
+    CHECK(tarn_set_rows(a.handle, 5) == TARN_ERROR_VALUE);
+    CHECK(tarn_train_step(a.handle, nullptr) == TARN_ERROR_INPUT);  // 3 rows of x, 4 labels, as before
+    CHECK(tarn_set_rows(a.handle, 4) == TARN_OK);                   // the wrong one is past them
+    CHECK(tarn_train_step(a.handle, nullptr) == TARN_OK);
+    feed(a, 3);
+  }
+}
+
+TEST_CASE("an input without a batch is taken whole") {
+  std::vector<tarn_tensor> tensors(fake_csv_program.tensors, fake_csv_program.tensors + fake_csv_program.tensor_count);
+  for (tarn_tensor& tensor : tensors)
+    if (std::string(tensor.name) == "x") tensor.reserved |= TARN_WITHOUT_BATCH;
+  tarn_program program = fake_csv_program;
+  program.tensors = tensors.data();
+  Instance a(program);
+  REQUIRE(tarn_init(a.handle) == TARN_OK);
+  float x[32] = {};
+  int32_t y[3] = {};
+  CHECK(tarn_set_input(a.handle, 1, y, sizeof y) == TARN_OK);
+  CHECK(tarn_train_step(a.handle, nullptr) == TARN_ERROR_INPUT);
+  CHECK(tarn_set_input(a.handle, 0, x, 16) == TARN_ERROR_SIZE);
+  CHECK(tarn_set_input(a.handle, 0, x, sizeof x) == TARN_OK);
+  CHECK(tarn_train_step(a.handle, nullptr) == TARN_OK);  // three rows
+  CHECK(tarn_set_rows(a.handle, 5) == TARN_OK);
+  CHECK(tarn_train_step(a.handle, nullptr) == TARN_OK);
+}
+
 TEST_CASE("a diverged step is told and changes nothing") {
   Instance a(fake_csv_program);
   REQUIRE(tarn_init(a.handle) == TARN_OK);

@@ -159,7 +159,7 @@ struct Fake {
       T("delay", TARN_F64, TARN_HYPER, 0, nullptr, 0, delay, 0),
       T("x", sizeof(X) == 1 ? TARN_U8 : TARN_F32, TARN_INPUT, sizeof(X) == 1 ? 3 : 2,
         sizeof(X) == 1 ? kImages : kFeatures, TARN_USED_BY_PREDICT, x, 0),
-      T("y", TARN_I32, TARN_INPUT, 1, kRows, 0, y, 0),
+      T("y", TARN_I32, TARN_INPUT, 1, kRows, 0, y, kClasses),
       T("step", TARN_I64, TARN_STEP, 0, nullptr, 0, step, 0),
       T("seed", TARN_I64, TARN_SEED, 0, nullptr, 0, seed, 0),
       T("count", TARN_I64, TARN_COUNT, 0, nullptr, 0, count, 0),

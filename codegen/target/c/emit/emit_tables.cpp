@@ -38,11 +38,11 @@ static std::string tensors_text(const Program& program) {
   for (size_t t = 0; t < program.tensors.size(); ++t) {
     const ProgramTensor& tensor = program.tensors[t];
     std::string shape = number_array("int64_t", fmt::format("table_shape_{}", t), tensor.type.shape, out);
-    rows += fmt::format("  {{{}, {}u, {}u, {}u, {}u, {}, {}u, {}u, {}}}, /* {} {} */\n", string_literal(tensor.name),
-                        static_cast<uint32_t>(tensor.type.dtype), static_cast<uint32_t>(tensor.role),
-                        tensor.type.shape.size(), tensor.is_used_by_predict ? TARN_USED_BY_PREDICT : 0, shape,
-                        tensor.offset, tensor.type.bytes(), fmt::format("{:.17g}", tensor.initial),
-                        role_name(tensor.role), comment_text(tensor.type.text()));
+    rows +=
+        fmt::format("  {{{}, {}u, {}u, {}u, {}u, {}, {}u, {}u, {}}}, /* {} {} */\n", string_literal(tensor.name),
+                    static_cast<uint32_t>(tensor.type.dtype), static_cast<uint32_t>(tensor.role),
+                    tensor.type.shape.size(), tensor.flags, shape, tensor.offset, tensor.type.bytes(),
+                    fmt::format("{:.17g}", tensor.initial), role_name(tensor.role), comment_text(tensor.type.text()));
   }
   return rows.empty() ? out : out + fmt::format("static const tarn_tensor table_tensors[] = {{\n{}}};\n", rows);
 }

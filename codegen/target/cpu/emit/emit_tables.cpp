@@ -11,6 +11,8 @@ namespace tarn {
 // A change of the contract must change this file; field order is checked by the sizes and by the tests, which read
 // every field through the C structs.
 static_assert(sizeof(tarn_tensor) == 56 && offsetof(tarn_tensor, shape) == 24 && offsetof(tarn_tensor, initial) == 48);
+static_assert(uint32_t{kUsedByPredict} == TARN_USED_BY_PREDICT && uint32_t{kOnlyByPredict} == TARN_ONLY_BY_PREDICT &&
+              uint32_t{kWithoutBatch} == TARN_WITHOUT_BATCH);
 static_assert(sizeof(tarn_kernel_output) == 56 && offsetof(tarn_kernel_output, offset) == 32);
 static_assert(sizeof(tarn_kernel) == 48 && offsetof(tarn_kernel, outputs) == 24 && offsetof(tarn_kernel, bytes) == 40);
 static_assert(sizeof(tarn_entry) == 24 && offsetof(tarn_entry, kernels) == 16);
@@ -82,17 +84,12 @@ class TableEmitter {
     return hidden(llvm::ConstantArray::get(llvm::ArrayType::get(elements[0]->getType(), elements.size()), elements));
   }
 
-  static uint32_t flags_of(const ProgramTensor& tensor) {
-    if (!tensor.is_used_by_predict) return 0;
-    return tensor.is_used_by_steps ? TARN_USED_BY_PREDICT : TARN_USED_BY_PREDICT | TARN_ONLY_BY_PREDICT;
-  }
-
   Constant* tensor_record(const ProgramTensor& tensor) {
     std::vector<Constant*> sizes;
     for (int64_t size : tensor.type.shape) sizes.push_back(u64(static_cast<uint64_t>(size)));
     return record(
         {text(tensor.name), u32(static_cast<uint64_t>(tensor.type.dtype)), u32(static_cast<uint64_t>(tensor.role)),
-         u32(tensor.type.shape.size()), u32(flags_of(tensor)), array(sizes), u64(tensor.offset),
+         u32(tensor.type.shape.size()), u32(tensor.flags), array(sizes), u64(tensor.offset),
          u64(static_cast<uint64_t>(tensor.type.bytes())), f64(tensor.initial)},
         sizeof(tarn_tensor));
   }
