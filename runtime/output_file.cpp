@@ -69,7 +69,8 @@ static bool is_same_file(const std::string& a, const std::string& b) {
   auto name = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
   std::string one = real_target(a), other = real_target(b);
   return name(one) == name(other) && stat(directory_of(one).c_str(), &first) == 0 &&
-         stat(directory_of(other).c_str(), &second) == 0 && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+         stat(directory_of(other).c_str(), &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
 }
 
 void RunFiles::reads(const std::string& path, const std::string& because) {
