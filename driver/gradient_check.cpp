@@ -210,7 +210,7 @@ static std::optional<Error> check_loss(const Module& module, const Op* gradient,
   std::mt19937_64 random(seed);
   Result<std::vector<Tensor>> args = make_arguments(module, step, seed, random);
   if (!args) return args.error();
-  Result<std::vector<Tensor>> exact = interpret(made->module, gradients, *args);
+  Result<std::vector<Tensor>> exact = interpret(made->module, gradients, *args, kAllDigits);
   if (!exact) return exact.error();
   // The loss alone, for the differences: its gradients need not be computed again and again.
   Module loss_only = made->module;

@@ -10,7 +10,7 @@ Result<LossFunction> LossFunction::make(const Module& module, const Func& func, 
   LossFunction made(module, func);
   for (size_t i = 0; i < args.size(); ++i) made.values_[func.args[i].value.index] = std::move(args[i]);
   for (const Op& op : func.ops) {
-    Result<std::vector<Tensor>> results = interpret_op(module, func, op, made.values_);
+    Result<std::vector<Tensor>> results = interpret_op(module, func, op, made.values_, kAllDigits);
     if (!results) return results.error();
     for (size_t r = 0; r < op.results.size(); ++r) made.values_[op.results[r].index] = std::move((*results)[r]);
   }
@@ -30,7 +30,7 @@ Result<double> LossFunction::at(size_t position, Tensor changed) {
     bool is_reached =
         std::any_of(op.operands.begin(), op.operands.end(), [&](ValueId operand) { return is_changed[operand.index]; });
     if (!is_reached) continue;
-    Result<std::vector<Tensor>> results = interpret_op(module_, func_, op, values_);
+    Result<std::vector<Tensor>> results = interpret_op(module_, func_, op, values_, kAllDigits);
     if (!results) {
       failure = results.error();
       break;

@@ -7,6 +7,9 @@
 
 namespace tarn {
 
+// Differences of 16-bit floats would be those of their steps.
+inline constexpr InterpretOptions kAllDigits{.round_half = false};
+
 // Keeps every value of the first evaluation and computes anew only what the changed argument reaches.
 class LossFunction {
  public:

@@ -83,7 +83,7 @@ static Term run_select(Evaluator& e, BuiltinCall& call) {
   return e.emit.select(*call.args[0], *call.args[1], *call.args[2], call.span);
 }
 
-// f32(x), f64(x), i32(x), i64(x), bool(x)
+// f32(x), f16(x), i32(x), bool(x), ...
 static Term run_cast(Evaluator& e, BuiltinCall& call) {
   return e.emit.cast(*call.args[0], *dtype_from_name(call.builtin->name), call.span);
 }
@@ -187,7 +187,7 @@ static Term run_penalty(Evaluator& e, BuiltinCall& call) {
     paths.push_back(path);
     if (!matches_glob(path, glob)) continue;
     is_found = true;
-    Term w = e.param_value(spec);
+    Term w = e.emit.computed(e.param_value(spec), call.span);
     Term size = kIsSquare ? e.emit.power(w, integer_term(2), call.span) : e.emit.unary("abs", w, call.span);
     std::vector<size_t> axes;
     for (size_t i = 0; i < w.axes.size(); ++i) axes.push_back(i);
@@ -246,7 +246,7 @@ static std::vector<Builtin> make_builtins() {
   table.push_back({"pow", {x, {"y"}}, run_pow, "x^y"});
   table.push_back({"select", {{"condition"}, x, {"y"}}, run_select, "x where the condition holds, else y"});
   table.push_back({"float", {x}, run_float, "labels, truth values and integers as floats"});
-  for (const char* name : {"f32", "f64", "i32", "i64", "bool"}) {
+  for (const char* name : {"f32", "f64", "f16", "bf16", "i32", "i64", "bool"}) {
     table.push_back({name, {x}, run_cast, "x converted to this element type"});
   }
   table.push_back({"floor_div", {x, {"y"}}, run_floor_div, "x / y, rounded down"});

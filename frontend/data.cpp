@@ -284,11 +284,13 @@ Term Evaluator::data_field(const ast::Decl& data, const ast::Entry& field) {
   const std::string& element = field.type->element.text;
   std::optional<DType> declared = dtype_from_name(element);
   if (element != "class" && (!declared || declared == DType::U8)) {
-    std::string nearest = nearest_name(element, {"f32", "f64", "i32", "i64", "bool", "class"});
-    session.error(field.type->element.span,
-                  fmt::format("a data field is f32[..], f64[..], i32[..], i64[..], bool[..] or class[..], not `{}`{}",
-                              element, nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
-                  "type.unknown");
+    std::string nearest = nearest_name(element, {"f32", "f64", "f16", "bf16", "i32", "i64", "bool", "class"});
+    session.error(
+        field.type->element.span,
+        fmt::format(
+            "a data field is f32[..], f64[..], f16[..], bf16[..], i32[..], i64[..], bool[..] or class[..], not `{}`{}",
+            element, nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),
+        "type.unknown");
     return {};
   }
   Span before = session.user_span;

@@ -79,9 +79,14 @@ Term Emitter::cast(const Term& x, DType dtype, Span span) {
   return like(x, at().cast(x.value, dtype));
 }
 
+Term Emitter::computed(const Term& x, Span span) {
+  return x.is_tensor() && is_half(x.dtype) ? cast(x, DType::F32, span) : x;
+}
+
 Term Emitter::add_widened(const Term& a, const Term& b, Span span) {
   bool is_mixed = a.is_tensor() && b.is_tensor() && a.dtype != b.dtype;
-  auto wide = [&](const Term& x) { return is_mixed && x.dtype == DType::F32 ? cast(x, DType::F64, span) : x; };
+  DType wider = a.dtype == DType::F64 || b.dtype == DType::F64 ? DType::F64 : DType::F32;
+  auto wide = [&](const Term& x) { return is_mixed && x.dtype != wider ? cast(x, wider, span) : x; };
   return arithmetic("add", "+", wide(a), wide(b), span);
 }
 
@@ -97,7 +102,7 @@ Term Emitter::to_float(const Term& x, Span span, DType dtype) {
   return like(x, at().cast(x.value, dtype));
 }
 
-// Rounded down, for integers through f64, which holds them exactly (i64: up to 2^53); x / 0 of integers is 0.
+// Rounded down; x / 0 of integers is 0.
 Term Emitter::floor_div(const Term& a, const Term& b, Span span) {
   if (!is_arithmetic(a, "floor_div", span) || !is_arithmetic(b, "floor_div", span)) return {};
   if (a.kind == TermKind::Integer && b.kind == TermKind::Integer) {
@@ -114,10 +119,8 @@ Term Emitter::floor_div(const Term& a, const Term& b, Span span) {
   std::vector<Axis> axes;
   if (!join(a, b, "floor_div", span, axes)) return {};
   Builder& to = at();
-  ValueId x = to.cast(spread(a, *dtype, axes), DType::F64), y = to.cast(spread(b, *dtype, axes), DType::F64);
-  ValueId zero = to.constant_like(y, 0), is_zero = to.op("eq", {y, zero});
-  ValueId quotient = to.unary("floor", to.div(x, to.select(is_zero, to.constant_like(y, 1), y)));
-  return tensor(to.cast(to.select(is_zero, zero, quotient), *dtype), axes);
+  ValueId x = spread(a, *dtype, axes);
+  return tensor(to.op("floor_div", {x, spread(b, *dtype, axes)}), axes);
 }
 
 }  // namespace tarn

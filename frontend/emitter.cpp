@@ -192,9 +192,23 @@ bool Emitter::join(const Term& a, const Term& b, std::string_view symbol, Span s
   return true;
 }
 
+// In two parts where f64, in which constants are written, does not hold it.
+ValueId Emitter::integer_constant(int64_t value, const Shape& shape) {
+  Builder& b = at();
+  Type type{DType::I64, shape};
+  auto constant = [&](int64_t part) { return b.constant(static_cast<double>(part), type); };
+  constexpr int64_t kExact = int64_t{1} << 53, kPart = int64_t{1} << 32;
+  if (value >= -kExact && value <= kExact) return constant(value);
+  int64_t low = value & (kPart - 1);
+  ValueId high = constant((value - low) / kPart), part = constant(kPart);
+  ValueId upper = b.mul(high, part);
+  return b.add(upper, constant(low));
+}
+
 ValueId Emitter::spread(const Term& x, DType dtype, const std::vector<Axis>& axes) {
   Shape shape = shape_of(axes);
   Builder& b = at();
+  if (x.kind == TermKind::Integer && dtype == DType::I64) return integer_constant(x.integer, shape);
   if (x.is_literal()) return b.constant(x.number(), {dtype, shape});
   ValueId value = b.cast(x.value, dtype);
   auto places = match_axes(x.axes, axes);

@@ -47,10 +47,12 @@ class Emitter {
   bool is_ambiguous(const Term& small, const Term& large, Span span);
   // The scalar or tensor `x` with this dtype and these dimensions; they must fit.
   ValueId spread(const Term& x, DType dtype, const std::vector<Axis>& axes);
+  ValueId integer_constant(int64_t value, const Shape& shape);
   ValueId scalar(const Term& x, DType dtype) { return spread(x, dtype, {}); }
   Term to_float(const Term& x, Span span, DType dtype = DType::F32);  // labels, truth values and integers as floats
   Term cast(const Term& x, DType dtype, Span span);                   // explicit conversion
-  Term add_widened(const Term& a, const Term& b, Span span);          // in f64 where one of them is
+  Term computed(const Term& x, Span span);                            // f16 and bf16 as f32, others as they are
+  Term add_widened(const Term& a, const Term& b, Span span);          // in the wider of their dtypes, f32 at least
   // The element type of a operation's result: that of its tensors, which is one, or f64 of two scalars that adapt.
   std::optional<DType> agree(const Term& a, const Term& b, std::string_view symbol, Span span);
 

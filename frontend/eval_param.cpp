@@ -34,6 +34,11 @@ void Evaluator::run_param(const Stmt& stmt, const FramePtr& frame) {
     const Term& parameter = frame->root->names[frame->root->decl->supplied[0].name.text];
     axes = parameter.axes;
     dtype = parameter.dtype;
+    if (stmt.type) {
+      std::optional<DType> declared = stored_type(stmt, frame);
+      if (!declared) return;
+      dtype = *declared;
+    }
     for (Axis& axis : axes) axis.origin = {};
   } else {
     std::optional<DType> declared = stored_type(stmt, frame);
@@ -56,16 +61,19 @@ void Evaluator::run_param(const Stmt& stmt, const FramePtr& frame) {
   if (role != Role::Param) frame->root->stored[name] = spec->path;
 }
 
-// The element type of a parameter (a float) or state (anything).
+// The element type of a parameter (a float), state (anything) or slot (anything, without dimensions).
 std::optional<DType> Evaluator::stored_type(const Stmt& stmt, const FramePtr& frame) {
   bool is_param = stmt.kind == StmtKind::Param;
   std::string element = stmt.type ? stmt.type->element.text : "";
   std::optional<DType> dtype = dtype_from_name(element);
   if (element == "float") dtype = frame->root->float_type.value_or(DType::F32);
-  if (dtype && *dtype != DType::U8 && (is_float(*dtype) || !is_param)) return dtype;
+  bool is_slot = frame->root->kind == FrameKind::Optimizer, is_sized = stmt.type && stmt.type->has_dims;
+  if (dtype && !(is_slot && is_sized) && *dtype != DType::U8 && (is_float(*dtype) || !is_param)) return dtype;
   session.error(stmt.span,
                 fmt::format("`{}` needs a type {}", stmt.names[0].text,
-                            is_param ? "f32[..], f64[..] or float[..]" : "of numbers or truth values, such as f32[..]"),
+                            is_param  ? "f32[..], f64[..], f16[..], bf16[..] or float[..]"
+                            : is_slot ? "such as f32, without dimensions: its shape is the parameter's"
+                                      : "of numbers or truth values, such as f32[..]"),
                 "param.type");
   return std::nullopt;
 }

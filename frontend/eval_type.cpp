@@ -55,7 +55,7 @@ bool Evaluator::match_element(const ast::TypeExpr& type, Term& value, const Fram
     std::string to = wanted ? std::string(dtype_name(*wanted)) : "float";
     return differ(fmt::format("{}(x) converts it", to).c_str());
   }
-  std::string nearest = nearest_name(element, {"f32", "f64", "float", "i32", "i64", "bool", "class"});
+  std::string nearest = nearest_name(element, {"f32", "f64", "f16", "bf16", "float", "i32", "i64", "bool", "class"});
   session.error(type.element.span,
                 fmt::format("there is no type `{}`{}", element,
                             nearest.empty() ? "" : fmt::format("; did you mean `{}`?", nearest)),

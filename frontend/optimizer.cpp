@@ -281,9 +281,12 @@ void clip_gradients(Evaluator& e, const Term& limit, std::vector<Term>& gradient
   // https://pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html: limit / (norm + 1e-6), at most 1.
   Term scale = emit.arithmetic("div", "/", limit, emit.arithmetic("add", "+", norm, real_term(1e-6), span), span);
   scale = emit.arithmetic("min", "min", scale, real_term(1), span);
-  for (Term& gradient : gradients)
-    gradient = emit.arithmetic("mul", "*", gradient,
-                               scale.dtype == gradient.dtype ? scale : emit.cast(scale, gradient.dtype, span), span);
+  for (Term& gradient : gradients) {
+    Term wide = emit.computed(gradient, span);
+    Term factor = scale.dtype == wide.dtype ? scale : emit.cast(scale, wide.dtype, span);
+    Term clipped = emit.arithmetic("mul", "*", wide, factor, span);
+    gradient = clipped.dtype == gradient.dtype ? clipped : emit.cast(clipped, gradient.dtype, span);
+  }
 }
 
 }  // namespace tarn

@@ -6,7 +6,7 @@
 namespace tarn {
 
 DType default_accumulation(DType element) {
-  return element;
+  return computed_dtype(element);
 }
 
 DType accumulation(const Attrs& attrs, DType element) {

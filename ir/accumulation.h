@@ -14,7 +14,7 @@
 
 namespace tarn {
 
-// Where the attribute is absent: the elements' own dtype.
+// Where the attribute is absent: the elements' own dtype, f32 for the 16-bit floats.
 DType default_accumulation(DType element);
 
 // What the attributes of a reduction of `element`s say.

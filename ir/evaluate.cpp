@@ -8,6 +8,7 @@
 #include "ir/accumulation.h"
 #include "ir/base/check.h"
 #include "ir/contract_spec.h"
+#include "ir/half.h"
 #include "ir/view_map.h"
 
 namespace tarn {
@@ -18,6 +19,9 @@ double to_dtype(double value, DType dtype, const InterpretOptions& options) {
       return value;
     case DType::F32:
       return options.round_f32 ? static_cast<double>(static_cast<float>(value)) : value;
+    case DType::F16:
+    case DType::BF16:
+      return options.round_half ? round_to_half(value, dtype) : value;
     case DType::Bool:
       return value != 0 ? 1 : 0;
     case DType::U8:
@@ -52,7 +56,7 @@ double element_of(const Elementwise& form, std::span<const double> x, DType from
 
 // Whether to_dtype() changes nothing.
 static bool is_kept(DType dtype, const InterpretOptions& options) {
-  return dtype == DType::F64 || (dtype == DType::F32 && !options.round_f32);
+  return dtype == DType::F64 || (dtype == DType::F32 && !options.round_f32) || (is_half(dtype) && !options.round_half);
 }
 
 // Steps `index` through `shape` in row-major order; false after the last.  An empty shape has one index.

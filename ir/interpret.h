@@ -2,7 +2,8 @@
 //
 // Shares no code with the lowering to kernels, so that a disagreement between the two is a bug in one of them.
 // Every value is held in f64.  Integers are truncated and wrapped to their dtype after each op (i64 is exact up to
-// 2^53), bool is 0 or 1, f32 keeps its f64 digits unless round_f32 asks for f32 arithmetic.
+// 2^53), bool is 0 or 1, f32 keeps its f64 digits unless round_f32 asks for f32 arithmetic.  f16 and bf16 are rounded to
+// nearest after each op, as they are defined by what 16 bits hold.
 #pragma once
 
 #include <vector>
@@ -21,6 +22,8 @@ struct Tensor {
 struct InterpretOptions {
   // Round f32 values to f32 after each op and after each step of a sum: measures what f32 arithmetic itself loses.
   bool round_f32 = false;
+  // False: f16 and bf16 keep their f64 digits too, so that differences of nearby points are slopes.
+  bool round_half = true;
 };
 
 // The results of `func` on `args`, one tensor for each argument of that very type.  `module` must have passed verify().

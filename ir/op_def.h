@@ -59,9 +59,13 @@ struct Sample {
 };
 
 struct Tolerance {
-  double forward_f32;  // |target - interpreter| / max(1, |interpreter|)
-  double grad_f64;     // |vjp - central difference| / |vjp|, 2-norms over all elements, in f64 with h = 1e-5
+  // |target - interpreter| / max(1, |interpreter|); results of a 16-bit dtype may besides be the neighbour of the right
+  // number (kNeighbour...), unless kExact is asked for.
+  double forward_f32;
+  double grad_f64;  // |vjp - central difference| / |vjp|, 2-norms over all elements, in f64 with h = 1e-5
 };
+// One step between numbers of [1, 2): a result computed in f32 can lie on the other side of the middle of two.
+inline constexpr double kNeighbourF16 = 0x1p-10, kNeighbourBf16 = 0x1p-7;
 inline constexpr double kExact = 0;             // the target must give the very number
 inline constexpr double kOneRounding = 1.2e-7;  // one correctly rounded f32 operation: 2^-23
 inline constexpr double kFunctionF32 = 5e-7;    // 4 ulp: what a target may lose in its own exp, log, tanh ...

@@ -10,6 +10,10 @@ std::vector<Sample> elementwise_samples(int arity, double lo, double hi, const s
     std::vector<SampleInput> inputs(arity, SampleInput{Type{dtype, shape}, lo, hi});
     samples.push_back({std::move(inputs), {}, avoid});
   }
+  for (DType half : {DType::F16, DType::BF16}) {
+    if (dtype != DType::F32) break;
+    samples.push_back({std::vector<SampleInput>(arity, SampleInput{Type{half, {35}}, lo, hi}), {}, avoid});
+  }
   return samples;
 }
 
@@ -25,6 +29,7 @@ std::vector<Sample> comparison_samples() {
     samples.push_back({std::vector<SampleInput>(2, SampleInput{Type{DType::F32, shape}}), {}, {}});
   }
   samples.push_back({std::vector<SampleInput>(2, SampleInput{Type{DType::I32, {33}}, 0, 3}), {}, {}});
+  samples.push_back({std::vector<SampleInput>(2, SampleInput{Type{DType::F16, {33}}, -0.01, 0.01}), {}, {}});
   return samples;
 }
 
@@ -36,6 +41,9 @@ std::vector<Sample> reduce_samples(double lo, double hi, bool with_empty) {
                                  sample({}, {}),         sample({2, 7, 3}, {1}), sample({2, 3, 5}, {0, 2}),
                                  sample({4, 1}, {1}),    sample({0, 4}, {1}),    sample({33}, {0})};
   if (with_empty) samples.push_back(sample({0, 4}, {0}));
+  for (DType half : {DType::F16, DType::BF16}) {
+    samples.push_back({{SampleInput{Type{half, {4, 9}}, lo, hi}}, {{"axes", std::vector<int64_t>{1}}}, {}});
+  }
   samples.push_back({{SampleInput{Type{DType::I32, {4, 6}}, -9, 9}}, {{"axes", std::vector<int64_t>{1}}}, {}});
   return samples;
 }
@@ -49,6 +57,7 @@ std::vector<Sample> accumulate_samples(double lo, double hi) {
   };
   add({DType::F32, {3, 33}}, {1}, "f64");
   add({DType::F32, {17, 5}}, {0}, "f64");
+  add({DType::F16, {9, 5}}, {0}, "f64");
   add({DType::U8, {4, 6}}, {0, 1}, "i32");
   add({DType::I32, {7}}, {0}, "i64");
   return samples;

@@ -16,7 +16,7 @@ Scalar lower_as(ScalarEmitter& e, std::span<const Scalar> x, DType) {
 }
 
 // Samples of an elementwise op with `arity` operands drawn from [lo, hi]: a matrix, a scalar, an empty dimension,
-// a prime length and size-1 dimensions.
+// a prime length and size-1 dimensions; where dtype is f32, f16 and bf16 too.
 std::vector<Sample> elementwise_samples(int arity, double lo = -2, double hi = 2, const std::vector<double>& avoid = {},
                                         DType dtype = DType::F32);
 // The same followed by one sample of i32.

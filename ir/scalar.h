@@ -10,7 +10,8 @@
 
 namespace tarn {
 
-// Operands of one operation share a dtype (except Select's condition and Cast); comparisons give Bool.
+// Operands of one operation share a dtype (except Select's condition and Cast); comparisons give Bool.  No scalar is of a
+// 16-bit float: such elements are f32 as scalars, and RoundF16 and RoundBf16 are where one comes to be.
 enum class ScalarOp : uint8_t {
   Add,
   Sub,
@@ -31,7 +32,9 @@ enum class ScalarOp : uint8_t {
   Cos,
   Pow,
   Floor,
-  Round,  // floats only; Round: half to even
+  Round,      // floats only; Round: half to even
+  RoundF16,   // F32 and F64: to the nearest number of f16, half to even, beyond the largest to infinity
+  RoundBf16,  // of bf16
   Eq,
   Ne,
   Lt,
@@ -66,9 +69,10 @@ struct Scalar {
   DType dtype = DType::F32;
 };
 
-// What applying `op` gives: Bool for comparisons, `cast_to` for Cast, else the dtype of the last operand.
+// What applying `op` gives: Bool for comparisons, `cast_to` for Cast (f32 for a 16-bit float), else the dtype of the last
+// operand.
 inline DType result_dtype(ScalarOp op, std::span<const Scalar> operands, DType cast_to) {
-  if (op == ScalarOp::Cast) return cast_to;
+  if (op == ScalarOp::Cast) return computed_dtype(cast_to);
   return is_comparison(op) ? DType::Bool : operands.back().dtype;
 }
 
@@ -77,6 +81,8 @@ inline DType result_dtype(ScalarOp op, std::span<const Scalar> operands, DType c
 class ScalarEmitter {
  public:
   virtual ~ScalarEmitter() = default;
+  // A 16-bit dtype gives an f32, a cast to one the f32 that is the nearest of its numbers.  An op need not round its
+  // result: whoever asks for the lowering does.
   virtual Scalar constant(double value, DType dtype) = 0;
   // Of result_dtype().
   virtual Scalar apply(ScalarOp op, std::span<const Scalar> operands, DType cast_to) = 0;

@@ -113,6 +113,9 @@ Result<Type> same_numbers(const ShapeArgs& args) {
 Result<Type> same_floats(const ShapeArgs& args) {
   return same_of_kind(args, is_float, "of floats");
 }
+Result<Type> same_integers(const ShapeArgs& args) {
+  return same_of_kind(args, is_integer, "of integers");
+}
 Result<Type> same_bools(const ShapeArgs& args) {
   return same_of_kind(args, is_bool, "of bool");
 }

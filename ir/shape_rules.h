@@ -19,6 +19,7 @@ std::optional<Error> attrs_error(const OpDef& def, const Attrs& attrs);
 // Elementwise rules.  C1: the operands have one type.  C2: its dtype is of the kind named.
 Result<Type> same_numbers(const ShapeArgs& args);  // integers or floats
 Result<Type> same_floats(const ShapeArgs& args);
+Result<Type> same_integers(const ShapeArgs& args);
 Result<Type> same_bools(const ShapeArgs& args);
 // C1: the operands have one type.  The result is bool of that shape.
 Result<Type> comparison(const ShapeArgs& args);

@@ -12,7 +12,8 @@ struct DTypeInfo {
   std::string_view name;
   int64_t bytes;
 };
-static constexpr DTypeInfo kDTypes[] = {{"bool", 1}, {"u8", 1}, {"i32", 4}, {"i64", 8}, {"f32", 4}, {"f64", 8}};
+static constexpr DTypeInfo kDTypes[] = {{"bool", 1}, {"u8", 1},  {"i32", 4}, {"i64", 8},
+                                        {"f32", 4},  {"f64", 8}, {"f16", 2}, {"bf16", 2}};
 
 std::string_view dtype_name(DType dtype) {
   return kDTypes[static_cast<size_t>(dtype)].name;

@@ -10,13 +10,21 @@
 namespace tarn {
 
 // Values equal enum tarn_dtype of runtime/tarn_abi.h.
-enum class DType : uint8_t { Bool = 0, U8 = 1, I32 = 2, I64 = 3, F32 = 4, F64 = 5 };
+enum class DType : uint8_t { Bool = 0, U8 = 1, I32 = 2, I64 = 3, F32 = 4, F64 = 5, F16 = 6, BF16 = 7 };
 
 std::string_view dtype_name(DType dtype);  // "f32"
 std::optional<DType> dtype_from_name(std::string_view name);
 int64_t dtype_bytes(DType dtype);  // Bool is one byte
 constexpr bool is_float(DType dtype) {
-  return dtype == DType::F32 || dtype == DType::F64;
+  return dtype >= DType::F32;
+}
+// Floats that are stored in 16 bits and computed in f32.
+constexpr bool is_half(DType dtype) {
+  return dtype == DType::F16 || dtype == DType::BF16;
+}
+// What arithmetic on elements of this dtype is done in: f32 for the 16-bit floats, else the dtype itself.
+constexpr DType computed_dtype(DType dtype) {
+  return is_half(dtype) ? DType::F32 : dtype;
 }
 constexpr bool is_integer(DType dtype) {
   return dtype == DType::U8 || dtype == DType::I32 || dtype == DType::I64;

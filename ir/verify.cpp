@@ -251,8 +251,9 @@ class FuncVerifier {
     if (role == Role::Hyper && type != Type{DType::F64, {}}) {
       report("V9", "hyper `{}` is {}, not f64[]", name, type.text());
     }
-    if ((role == Role::Loss || role == Role::Metric) && (!is_float(type.dtype) || type.rank() != 0)) {
-      report("V9", "{} `{}` is {}, not a float scalar", role_name(role), name, type.text());
+    bool is_reported = role == Role::Loss || role == Role::Metric;
+    if (is_reported && (!is_float(type.dtype) || is_half(type.dtype) || type.rank() != 0)) {
+      report("V9", "{} `{}` is {}, not an f32 or f64 scalar", role_name(role), name, type.text());
     }
   }
 

@@ -14,7 +14,7 @@ class CountingEmitter : public ScalarEmitter {
  public:
   explicit CountingEmitter(int function_cost) : function_cost_(function_cost) {}
 
-  Scalar constant(double, DType dtype) override { return {next_++, dtype}; }
+  Scalar constant(double, DType dtype) override { return {next_++, computed_dtype(dtype)}; }
   Scalar apply(ScalarOp op, std::span<const Scalar> operands, DType cast_to) override {
     cost += is_function(op) || op == ScalarOp::Div || op == ScalarOp::Sqrt ? function_cost_ : 1;
     return {next_++, result_dtype(op, operands, cast_to)};

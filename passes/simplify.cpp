@@ -2,6 +2,7 @@
 #include "passes/simplify.h"
 
 #include "ir/base/check.h"
+#include "ir/interpret.h"
 #include "passes/rewrite.h"
 #include "passes/simplify_match.h"
 
@@ -25,7 +26,8 @@ std::optional<Op> Match::operand(size_t i, std::string_view name) const {
 std::optional<double> Match::constant(ValueId value) const {
   const Op* found = definitions.of(value);
   if (!found || found->def->name != "constant") return std::nullopt;
-  return attr_float(found->attrs, "value");
+  // Of a 16-bit float the number that it holds.
+  return to_dtype(attr_float(found->attrs, "value"), b.type(value).dtype);
 }
 
 static int64_t sweep(Func& func) {

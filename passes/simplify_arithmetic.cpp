@@ -13,7 +13,8 @@ using Simpler = std::optional<ValueId>;
 // A power of two whose reciprocal is a normal number, so that x / c and x * (1/c) round alike.
 static bool has_exact_reciprocal(double c, DType dtype) {
   int exponent = 0;
-  int limit = dtype == DType::F32 ? 126 : 1022;  // least normal exponent, negated
+  // The least normal exponent, negated.
+  int limit = dtype == DType::F16 ? 14 : dtype == DType::F64 ? 1022 : 126;
   return std::isnormal(c) && std::fabs(std::frexp(c, &exponent)) == 0.5 && std::abs(exponent - 1) < limit;
 }
 
@@ -181,7 +182,8 @@ static Simpler simplify_logic(Match& m) {
 static bool holds_all(DType to, DType from) {
   if (to == from || from == DType::Bool) return true;
   if (to == DType::F64) return from != DType::I64;
-  if (to == DType::F32) return from == DType::U8;
+  if (to == DType::F32) return from == DType::U8 || is_half(from);
+  if (is_half(to)) return from == DType::U8;
   if (to == DType::I64) return from == DType::U8 || from == DType::I32;
   return to == DType::I32 && from == DType::U8;
 }

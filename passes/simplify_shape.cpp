@@ -3,6 +3,7 @@
 
 #include "ir/accumulation.h"
 #include "ir/contract_spec.h"
+#include "ir/interpret.h"
 #include "ir/shape_rules.h"
 #include "passes/simplify_match.h"
 
@@ -74,6 +75,8 @@ static Simpler sum_of_repeated(Match& m) {
     if (std::find(dims.begin(), dims.end(), axis) != dims.end()) return std::nullopt;
     times *= m.type_of(0).shape[axis];
   }
+  // A 16-bit float might round n, or not hold it at all.
+  if (to_dtype(static_cast<double>(times), m.type.dtype) != static_cast<double>(times)) return std::nullopt;
   std::vector<int64_t> kept = other_axes(m.type_of(0).rank(), axes), new_dims;
   for (int64_t dim : dims) new_dims.push_back(std::find(kept.begin(), kept.end(), dim) - kept.begin());
   ValueId x = broadcast->operands[0];

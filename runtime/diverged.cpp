@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "half.h"
 #include "text.h"
 
 namespace tarn::runtime {
@@ -14,6 +15,7 @@ static double value_at(const unsigned char* data, uint32_t dtype, int64_t elemen
     memcpy(&value, data + element * 8, 8);
     return value;
   }
+  if (is_half(dtype)) return read_half(data, dtype, static_cast<uint64_t>(element));
   float value = 0;
   memcpy(&value, data + element * 4, 4);
   return static_cast<double>(value);

@@ -160,6 +160,8 @@ int tarn_are_classes(const tarn_tensor* input, const void* values, uint64_t byte
       return are_i64_below(first, bytes / 8, classes);
     case TARN_F32:
     case TARN_F64:
+    case TARN_F16:
+    case TARN_BF16:
       break;
   }
   return 1;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "half.h"
 #include "text.h"
 
 namespace tarn::runtime {
@@ -56,13 +57,13 @@ void Model::end_write(const tarn_tensor& tensor) {
 }
 
 const char* dtype_name(uint32_t dtype) {
-  static const char* const kNames[] = {"bool", "u8", "i32", "i64", "f32", "f64"};
-  return dtype <= TARN_F64 ? kNames[dtype] : "?";
+  static const char* const kNames[] = {"bool", "u8", "i32", "i64", "f32", "f64", "f16", "bf16"};
+  return dtype <= TARN_BF16 ? kNames[dtype] : "?";
 }
 
 uint64_t dtype_bytes(uint32_t dtype) {
-  static const uint64_t kBytes[] = {1, 1, 4, 8, 4, 8};
-  return dtype <= TARN_F64 ? kBytes[dtype] : 1;
+  static const uint64_t kBytes[] = {1, 1, 4, 8, 4, 8, 2, 2};
+  return dtype <= TARN_BF16 ? kBytes[dtype] : 1;
 }
 
 int64_t element_count(const tarn_tensor& tensor) {
@@ -84,6 +85,10 @@ static int64_t scan(const unsigned char* data, uint64_t elements) {
 int64_t first_not_finite(const unsigned char* data, uint32_t dtype, uint64_t elements) {
   if (dtype == TARN_F32) return scan<float>(data, elements);
   if (dtype == TARN_F64) return scan<double>(data, elements);
+  if (!is_half(dtype)) return -1;
+  for (uint64_t i = 0; i < elements; ++i) {
+    if (!std::isfinite(read_half(data, dtype, i))) return static_cast<int64_t>(i);
+  }
   return -1;
 }
 

@@ -139,6 +139,9 @@ static Status open_outputs(Session& session, int64_t rows, std::vector<OutputFil
     auto target = find_target(tensors, word, "output");
     if (!target) return target.error();
     auto& [tensor, path] = *target;
+    if (tensor->dtype == TARN_BF16)
+      return Error{format("%s: output `%s` is bf16, which .npy has not; let the model give f32(..) of it", path.c_str(),
+                          tensor->name)};
     Result<OutputFile> output = open_output(tensor, path, run_files);
     if (!output) return output.error();
     std::FILE* file = output->file;

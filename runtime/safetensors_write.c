@@ -70,6 +70,10 @@ const char* tarn_st_dtype_name(uint32_t dtype) {
       return "F32";
     case TARN_F64:
       return "F64";
+    case TARN_F16:
+      return "F16";
+    case TARN_BF16:
+      return "BF16";
   }
   return "?";
 }

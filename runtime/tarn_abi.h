@@ -23,7 +23,16 @@ extern "C" {
 /* Element types; values are ABI. */
 #ifndef TARN_DTYPE_DEFINED /* embed.h, which users see without this file, defines it too */
 #define TARN_DTYPE_DEFINED
-enum tarn_dtype { TARN_BOOL = 0, TARN_U8 = 1, TARN_I32 = 2, TARN_I64 = 3, TARN_F32 = 4, TARN_F64 = 5 };
+enum tarn_dtype {
+  TARN_BOOL = 0,
+  TARN_U8 = 1,
+  TARN_I32 = 2,
+  TARN_I64 = 3,
+  TARN_F32 = 4,
+  TARN_F64 = 5,
+  TARN_F16 = 6, /* IEEE 754 binary16 */
+  TARN_BF16 = 7 /* the upper half of an f32 */
+};
 #endif
 
 /* What a tensor of the arena is for; values are ABI. */

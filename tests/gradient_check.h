@@ -8,7 +8,8 @@
 
 namespace tarn {
 
-// Numbers for one use of an op: floats rounded to f32 and away from `avoid`, integers and bools whole.
+// Numbers for one use of an op: floats rounded to f32 (those of 16 bits too: whoever takes them rounds them) and away
+// from `avoid`, integers and bools whole.
 std::vector<Tensor> draw(const Sample& sample, std::mt19937_64& random);
 
 // @f(x0, x1, ...) -> (y0: the op on them); arguments have role input.

@@ -133,6 +133,7 @@ void GraphMaker::convert() {
   auto [lo, hi] = interval(*x);
   std::string to = chance(0.6) ? std::string(dtype_name(float_type()))
                                : any(std::vector<std::string>{"f32", "f64", "i32", "i64", "bool"});
+  if (options_.halves && std::bernoulli_distribution(0.3)(extras_)) to = std::string(dtype_name(float_type()));
   if (to == "bool") return emit("cast", {*x}, {{"dtype", to}}, {0, 1});
   bool cuts = from_float && to[0] == 'i';
   emit("cast", {*x}, {{"dtype", to}}, cuts ? Interval{std::trunc(lo), std::trunc(hi)} : Interval{lo, hi});

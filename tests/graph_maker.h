@@ -38,7 +38,11 @@ class GraphMaker {
   Shape random_shape();
 
   // --- values ---
-  DType float_type() { return chance(wide_) ? DType::F64 : DType::F32; }
+  DType float_type() {
+    DType dtype = chance(wide_) ? DType::F64 : DType::F32;
+    if (!options_.halves || !std::bernoulli_distribution(0.4)(extras_)) return dtype;
+    return std::bernoulli_distribution(0.5)(extras_) ? DType::F16 : DType::BF16;
+  }
   const Interval& interval(ValueId value) const { return intervals_.at(value.index); }
   ValueId remember(ValueId value, Interval interval);
   ValueId new_argument(Shape shape) { return new_argument(std::move(shape), float_type()); }

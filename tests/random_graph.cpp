@@ -65,8 +65,9 @@ bool add_loss_and_gradients(Func& func, uint64_t seed) {
     std::vector<int64_t> axes;
     for (int64_t axis = 0; axis < type.rank(); ++axis) axes.push_back(axis);
     double scale = weight(random) / static_cast<double>(std::max<int64_t>(type.elements(), 1));
-    ValueId weighted = b.mul(result.value, b.argument(type, kWeights, Role::Input));
-    ValueId part = b.mul(b.sum(weighted, axes), b.constant(scale, {type.dtype, {}}));
+    DType dtype = computed_dtype(type.dtype);  // losses are not of 16 bits
+    ValueId weighted = b.cast(b.mul(result.value, b.argument(type, kWeights, Role::Input)), dtype);
+    ValueId part = b.mul(b.sum(weighted, axes), b.constant(scale, {dtype, {}}));
     if (loss.is_valid()) part = b.cast(part, b.type(loss).dtype);
     loss = loss.is_valid() ? b.add(loss, part) : part;
   }

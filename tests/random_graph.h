@@ -28,11 +28,13 @@ struct RandomGraphOptions {
   bool differentiable = false;  // no stop_gradient, whose rule is not the derivative
   bool with_empty = true;       // sizes of 0
   bool scans = true;            // loops, one in another too
+  bool halves = false;          // values of f16 and bf16 too
 };
 
 Module random_module(uint64_t seed, const RandomGraphOptions& options = {});
 
-// Numbers for each argument, exact in its dtype: floats in [-2, 2], integers in [0, 9].
+// Numbers for each argument, exact in its dtype (in f32 for the 16-bit floats: whoever takes them rounds them): floats in
+// [-2, 2], integers in [0, 9].
 std::vector<Tensor> random_args(const Func& func, uint64_t seed);
 
 // Makes the results of @f a scalar loss (the float results times new arguments `weights`, summed) and d loss / d x for

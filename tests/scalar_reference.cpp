@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "ir/base/check.h"
+#include "ir/half.h"
 #include "ir/interpret.h"
 
 namespace tarn {
@@ -77,6 +78,10 @@ static double of_floats(ScalarOp op, double a, double b, double c) {
       return std::floor(a);
     case ScalarOp::Round:
       return std::nearbyint(a);
+    case ScalarOp::RoundF16:
+      return round_to_half(a, DType::F16);
+    case ScalarOp::RoundBf16:
+      return round_to_half(a, DType::BF16);
     default:
       TARN_CHECK(false, "{} is no operation on floats", scalar_op_name(op));
       return 0;

@@ -68,13 +68,16 @@ static const char* c_type(uint32_t dtype) {
       return "float";
     case TARN_F64:
       return "double";
+    case TARN_F16:
+    case TARN_BF16:
+      return "uint16_t";
   }
   return "uint8_t";
 }
 
 static std::string type_text(const HeaderTensor& tensor) {
-  static const char* const kNames[] = {"bool", "u8", "i32", "i64", "f32", "f64"};
-  std::string text = kNames[tensor.dtype <= TARN_F64 ? tensor.dtype : 0];
+  static const char* const kNames[] = {"bool", "u8", "i32", "i64", "f32", "f64", "f16", "bf16"};
+  std::string text = kNames[tensor.dtype <= TARN_BF16 ? tensor.dtype : 0];
   for (size_t axis = 0; axis < tensor.shape.size(); ++axis)
     text += (axis == 0 ? "[" : ",") + std::to_string(tensor.shape[axis]);
   return text + (tensor.shape.empty() ? "" : "]");

@@ -56,6 +56,8 @@ class KernelPrinter {
     return fmt::format("%{}[{}]{}", kernel_.buffers[access.buffer].name, indices, access.guarded ? " or zero" : "");
   }
 
+  bool is_narrow(const Access& access) const { return is_half(kernel_.buffers[access.buffer].type.dtype); }
+
   void block(const Block& body, int depth) {
     for (const Statement& statement : body) {
       std::visit([&](const auto& node) { print_node(node, depth); }, statement.node);
@@ -76,10 +78,13 @@ class KernelPrinter {
     line(depth, fmt::format("{} = index {}", scalar(node.result), kernel_.variables[node.variable].name));
   }
   void print_node(const Load& node, int depth) {
-    line(depth, fmt::format("{} = load {}", scalar(node.result), access(node.access)));
+    line(depth, fmt::format("{} = load {}{}", scalar(node.result), access(node.access),
+                            is_narrow(node.access) ? " to f32" : ""));
   }
   void print_node(const Store& node, int depth) {
-    line(depth, fmt::format("store {}, {}", access(node.access), scalar(node.value)));
+    DType dtype = kernel_.buffers[node.access.buffer].type.dtype;
+    line(depth, fmt::format("store {}, {}{}", access(node.access), scalar(node.value),
+                            is_narrow(node.access) ? fmt::format(" to {}", dtype_name(dtype)) : ""));
   }
   void print_node(const ForLoop& node, int depth) {
     line(depth, fmt::format("for {} {{", range(node.variable)));
@@ -103,6 +108,8 @@ bool is_floating_work(const Kernel& kernel, const Compute& node) {
   switch (node.op) {
     case ScalarOp::Select:
     case ScalarOp::Cast:
+    case ScalarOp::RoundF16:
+    case ScalarOp::RoundBf16:
     case ScalarOp::And:
     case ScalarOp::Or:
     case ScalarOp::Xor:

@@ -28,6 +28,8 @@
 //  K5  A kernel is scalar code without loops or stores (loads of rank-0 buffers, say), then one nest of `for` loops,
 //      the domain, that holds all the rest.  A kernel whose results are all scalars has no domain: it runs on one
 //      thread.
+//  K6  Scalars are never of a 16-bit float: a load from a buffer of one gives f32, a store to one rounds to the nearest,
+//      half to even.
 #pragma once
 
 #include <cstdint>

@@ -60,6 +60,13 @@ class KernelLowering final : public ScalarEmitter {
   // --- scalars ---
 
   ScalarIndex add_scalar(DType dtype, size_t depth);
+  // An element of a value: for the 16-bit dtypes one of their numbers, else the scalar itself.
+  ScalarIndex element_of(ScalarIndex scalar, DType dtype);
+  // Whether every value of the scalar is a number of that 16-bit dtype, and that it is.
+  bool is_number_of(ScalarIndex scalar, DType half) const;
+  void set_number_of(ScalarIndex scalar, DType half);
+  // What a store of the scalar to such a buffer may store in its place, for it rounds itself.
+  ScalarIndex before_rounding(ScalarIndex scalar, DType dtype) const;
   Scalar constant(double value, DType dtype) override;
   Scalar apply(ScalarOp op, std::span<const Scalar> operands, DType cast_to) override;
   using ScalarEmitter::apply;
@@ -95,7 +102,11 @@ class KernelLowering final : public ScalarEmitter {
   bool flat_;  // all loops are one over the elements in memory order
   Kernel kernel_;
   std::vector<Scope> scopes_;
-  std::vector<size_t> scalar_depth_;  // the scope in which each scalar is computed
+  std::vector<size_t> scalar_depth_;                              // the scope in which each scalar is computed
+  std::vector<bool> is_f16_, is_bf16_;                            // of each scalar: it is known to be such a number
+  std::map<std::pair<ScalarIndex, DType>, ScalarIndex> rounded_;  // of a scalar, the nearest number of a 16-bit dtype
+  std::map<ScalarIndex, ScalarIndex> unrounded_;                  // and back
+  std::map<ScalarIndex, double> constants_;                       // of f32
   std::map<uint32_t, BufferIndex> buffer_of_;
 };
 

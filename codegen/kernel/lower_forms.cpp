@@ -65,7 +65,7 @@ ScalarIndex KernelLowering::evaluate(ValueId value, const Indices& indices) {
   for (const Scope& scope : scopes_) {
     if (auto found = scope.computed.find(key); found != scope.computed.end()) return found->second;
   }
-  ScalarIndex result = compute(value, indices);
+  ScalarIndex result = element_of(compute(value, indices), func_.type(value).dtype);
   scopes_[scalar_depth_[result]].computed[key] = result;
   return result;
 }
@@ -81,7 +81,9 @@ ScalarIndex KernelLowering::compute(ValueId value, const Indices& indices) {
 ScalarIndex KernelLowering::load(ValueId argument, const Indices& indices, bool guarded) {
   BufferIndex buffer = buffer_of_.at(argument.index);
   size_t depth = depth_of(indices);
-  ScalarIndex result = add_scalar(kernel_.buffers[buffer].type.dtype, depth);
+  DType dtype = kernel_.buffers[buffer].type.dtype;
+  ScalarIndex result = add_scalar(computed_dtype(dtype), depth);
+  if (is_half(dtype)) set_number_of(result, dtype);
   scopes_[depth].block.push_back({Load{result, {buffer, indices, guarded}}});
   return result;
 }
@@ -138,6 +140,8 @@ ScalarIndex KernelLowering::accumulate(ReduceKind kind, const Op& op, const Indi
     Scalar added = term(variables, wide);
     return kind == ReduceKind::ArgMax ? added.id : cast(added, wide).id;
   });
+  bool is_picked = kind == ReduceKind::Max || kind == ReduceKind::Min;
+  if (is_picked && is_half(dtype)) set_number_of(sum, dtype);
   return cast(scalar_of(sum), dtype).id;
 }
 

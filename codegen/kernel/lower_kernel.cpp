@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "codegen/kernel/kernel_lowering.h"
+#include "ir/half.h"
 
 namespace tarn {
 
@@ -152,7 +153,8 @@ void KernelLowering::store_results(const Indices& domain) {
     for (size_t r : results) values.push_back(evaluate(func_.results[r].value, indices));
     for (size_t i = 0; i < results.size(); ++i) {
       auto buffer = static_cast<BufferIndex>(func_.args.size() + results[i]);
-      scopes_.back().block.push_back({Store{{buffer, indices, false}, values[i]}});
+      ScalarIndex stored = before_rounding(values[i], func_.type(func_.results[results[i]].value).dtype);
+      scopes_.back().block.push_back({Store{{buffer, indices, false}, stored}});
     }
     for (size_t d = domain.size(); d < shape.size(); ++d) close_loop();
   }
@@ -161,19 +163,69 @@ void KernelLowering::store_results(const Indices& domain) {
 ScalarIndex KernelLowering::add_scalar(DType dtype, size_t depth) {
   kernel_.scalars.push_back(dtype);
   scalar_depth_.push_back(depth);
+  is_f16_.push_back(false);
+  is_bf16_.push_back(false);
   return static_cast<ScalarIndex>(kernel_.scalars.size() - 1);
 }
 
+bool KernelLowering::is_number_of(ScalarIndex scalar, DType half) const {
+  return half == DType::F16 ? is_f16_[scalar] : is_bf16_[scalar];
+}
+
+void KernelLowering::set_number_of(ScalarIndex scalar, DType half) {
+  (half == DType::F16 ? is_f16_ : is_bf16_)[scalar] = true;
+}
+
+ScalarIndex KernelLowering::element_of(ScalarIndex scalar, DType dtype) {
+  if (!is_half(dtype) || is_number_of(scalar, dtype)) return scalar;
+  if (auto found = constants_.find(scalar); found != constants_.end()) {
+    return constant(round_to_half(found->second, dtype), DType::F32).id;
+  }
+  auto [known, is_new] = rounded_.try_emplace({scalar, dtype});
+  if (!is_new) return known->second;
+  ScalarOp op = dtype == DType::F16 ? ScalarOp::RoundF16 : ScalarOp::RoundBf16;
+  ScalarIndex rounded = apply(op, {scalar_of(scalar)}).id;
+  set_number_of(rounded, dtype);
+  unrounded_[rounded] = scalar;
+  return rounded_[{scalar, dtype}] = rounded;
+}
+
+ScalarIndex KernelLowering::before_rounding(ScalarIndex scalar, DType dtype) const {
+  auto found = unrounded_.find(scalar);
+  bool is_rounding = is_half(dtype) && found != unrounded_.end() && is_number_of(scalar, dtype);
+  return is_rounding && kernel_.scalars[found->second] == DType::F32 ? found->second : scalar;
+}
+
 Scalar KernelLowering::constant(double value, DType dtype) {
+  dtype = computed_dtype(dtype);
   std::string key = fmt::format("constant {} {}", float_text(value), dtype_name(dtype));
   if (auto found = scopes_[0].computed.find(key); found != scopes_[0].computed.end()) return {found->second, dtype};
   ScalarIndex result = add_scalar(dtype, 0);
   scopes_[0].block.push_back({Constant{result, value}});
   scopes_[0].computed[key] = result;
+  if (dtype == DType::F32) {
+    constants_[result] = value;
+    for (DType half : {DType::F16, DType::BF16}) {
+      if (round_to_half(value, half) == value) set_number_of(result, half);
+    }
+  }
   return {result, dtype};
 }
 
+// Operations whose result is one of their operands, or its opposite.
+static bool picks_operand(ScalarOp op) {
+  return op == ScalarOp::Neg || op == ScalarOp::Abs || op == ScalarOp::Min || op == ScalarOp::Max ||
+         op == ScalarOp::Select;
+}
+
 Scalar KernelLowering::apply(ScalarOp op, std::span<const Scalar> operands, DType cast_to) {
+  if (op == ScalarOp::Cast && is_half(cast_to)) {
+    // Rounded once: f32 does not hold all integers of 32 bits.
+    Scalar wide = operands[0];
+    if (wide.dtype == DType::I32 || wide.dtype == DType::I64) wide = cast(wide, DType::F64);
+    if (wide.dtype == DType::F64) return cast(scalar_of(element_of(wide.id, cast_to)), DType::F32);
+    return scalar_of(element_of(cast(wide, DType::F32).id, cast_to));
+  }
   size_t depth = 0;
   std::vector<ScalarIndex> ids;
   for (const Scalar& operand : operands) {
@@ -183,6 +235,13 @@ Scalar KernelLowering::apply(ScalarOp op, std::span<const Scalar> operands, DTyp
   DType dtype = result_dtype(op, operands, cast_to);
   ScalarIndex result = add_scalar(dtype, depth);
   scopes_[depth].block.push_back({Compute{result, op, std::move(ids)}});
+  bool is_widening = op == ScalarOp::Cast && dtype == DType::F32 && operands[0].dtype == DType::F64;
+  for (DType half : {DType::F16, DType::BF16}) {
+    std::span<const Scalar> values = op == ScalarOp::Select ? operands.subspan(1) : operands;
+    bool is_number = (picks_operand(op) || is_widening) &&
+                     std::all_of(values.begin(), values.end(), [&](Scalar x) { return is_number_of(x.id, half); });
+    if (is_number) set_number_of(result, half);
+  }
   return {result, dtype};
 }
 

@@ -54,7 +54,7 @@ const OpDef op_atan{
     .summary = "elementwise arc tangent",
     .doc =
         "result[i] = the angle in [-pi/2, pi/2] whose tangent is x[i]\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "https://dlmf.nist.gov/4.23",
     .arity = 1,
     .attrs = {},

@@ -18,8 +18,8 @@ const OpDef op_cast{
     .doc =
         "result[i] = x[i] as dtype.  Float to integer truncates, to the nearest integer of the dtype where it is out "
         "of "
-        "range (u8: to the low 8 bits of an i32), NaN to 0; integers wrap around; to bool: x[i] != 0; to f32 rounds to "
-        "nearest.\n"
+        "range (u8: to the low 8 bits of an i32), NaN to 0; integers wrap around; to bool: x[i] != 0; to a "
+        "narrower float rounds to nearest, half to even.\n"
         "(C1) the dtype exists.",
     .source = "https://openxla.org/stablehlo/spec#convert",
     .arity = 1,
@@ -44,7 +44,16 @@ const OpDef op_cast{
                 {.inputs = {{{DType::F32, {17}}, -9, 9}}, .attrs = {{"dtype", "i32"}}},
                 {.inputs = {{{DType::I32, {17}}, -1, 1}}, .attrs = {{"dtype", "bool"}}},
                 {.inputs = {{{DType::Bool, {17}}, 0, 1}}, .attrs = {{"dtype", "f32"}}},
-                {.inputs = {{{DType::U8, {33}}, 0, 255}}, .attrs = {{"dtype", "f32"}}}},
+                {.inputs = {{{DType::U8, {33}}, 0, 255}}, .attrs = {{"dtype", "f32"}}},
+                {.inputs = {{{DType::F32, {3, 17}}}}, .attrs = {{"dtype", "f16"}}},
+                {.inputs = {{{DType::F64, {35}}}}, .attrs = {{"dtype", "f16"}}},
+                {.inputs = {{{DType::F32, {35}}}}, .attrs = {{"dtype", "bf16"}}},
+                {.inputs = {{{DType::F16, {35}}}}, .attrs = {{"dtype", "f32"}}},
+                {.inputs = {{{DType::BF16, {9}}}}, .attrs = {{"dtype", "f64"}}},
+                {.inputs = {{{DType::F16, {9}}}}, .attrs = {{"dtype", "bf16"}}},
+                {.inputs = {{{DType::I32, {17}}, -3000, 3000}}, .attrs = {{"dtype", "f16"}}},
+                {.inputs = {{{DType::F16, {17}}, -9, 9}}, .attrs = {{"dtype", "i64"}}},
+                {.inputs = {{{DType::Bool, {17}}, 0, 1}}, .attrs = {{"dtype", "bf16"}}}},
 };
 
 }  // namespace tarn

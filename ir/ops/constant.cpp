@@ -17,6 +17,8 @@ static bool is_value_of(double value, DType dtype) {
       return value >= -0x1p63 && value < 0x1p63 && value == std::floor(value);
     case DType::F32:
     case DType::F64:
+    case DType::F16:
+    case DType::BF16:
       return true;
   }
   return false;
@@ -61,6 +63,8 @@ const OpDef op_constant{
                 {.inputs = {}, .attrs = {{"dtype", "f64"}, {"shape", Shape{}}, {"value", -2.5}}},
                 {.inputs = {}, .attrs = {{"dtype", "f32"}, {"shape", Shape{0, 4}}, {"value", 1.0}}},
                 {.inputs = {}, .attrs = {{"dtype", "i32"}, {"shape", Shape{7}}, {"value", -3.0}}},
+                {.inputs = {}, .attrs = {{"dtype", "f16"}, {"shape", Shape{9}}, {"value", 0.1}}},
+                {.inputs = {}, .attrs = {{"dtype", "bf16"}, {"shape", Shape{9}}, {"value", 0.1}}},
                 {.inputs = {}, .attrs = {{"dtype", "bool"}, {"shape", Shape{2}}, {"value", 1.0}}}},
 };
 

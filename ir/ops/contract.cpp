@@ -49,11 +49,9 @@ static Gradients contract_vjp(const VjpArgs& a) {
   return grads;
 }
 
-static Sample contract_sample(std::string spec, Shape lhs, Shape rhs, Attrs attrs = {}) {
+static Sample contract_sample(std::string spec, Shape lhs, Shape rhs, Attrs attrs = {}, DType dtype = DType::F32) {
   attrs["spec"] = std::move(spec);
-  return {{SampleInput{Type{DType::F32, std::move(lhs)}}, SampleInput{Type{DType::F32, std::move(rhs)}}},
-          std::move(attrs),
-          {}};
+  return {{SampleInput{Type{dtype, std::move(lhs)}}, SampleInput{Type{dtype, std::move(rhs)}}}, std::move(attrs), {}};
 }
 
 extern const OpDef op_contract;
@@ -69,7 +67,7 @@ const OpDef op_contract{
         "(C4) a label has one size.\n"
         "(C5) each label of the result is in an operand.\n"
         "(C6) a label of only one operand is in the result (sum first).\n"
-        "(C7) the operands share one dtype, f32 or f64.\n"
+        "(C7) the operands share one dtype, a float.\n"
         "(C8) accumulate is a wider float than that.",
     .source = "https://numpy.org/doc/stable/reference/generated/numpy.einsum.html",
     .arity = 2,
@@ -88,7 +86,10 @@ const OpDef op_contract{
                 contract_sample("btnk,bsnk->bnts", {2, 3, 2, 5}, {2, 1, 2, 5}),
                 contract_sample("ab,ab->ab", {2, 3}, {2, 3}), contract_sample("a,->a", {3}, {}),
                 contract_sample("bk,kn->bn", {3, 17}, {17, 5}, {{"accumulate", "f64"}}),
-                contract_sample("bk,nk->bn", {17, 33}, {9, 33}, {{"accumulate", "f64"}})},
+                contract_sample("bk,nk->bn", {17, 33}, {9, 33}, {{"accumulate", "f64"}}),
+                contract_sample("bk,kn->bn", {9, 33}, {33, 35}, {}, DType::F16),
+                contract_sample("kb,nk->bn", {17, 9}, {33, 17}, {}, DType::BF16),
+                contract_sample("k,k->", {33}, {33}, {{"accumulate", "f64"}}, DType::F16)},
 };
 
 }  // namespace tarn

@@ -9,7 +9,7 @@ const OpDef op_cos{
     .summary = "elementwise cosine",
     .doc =
         "result[i] = cos(x[i]), x in radians.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "https://dlmf.nist.gov/4.14",
     .arity = 1,
     .attrs = {},

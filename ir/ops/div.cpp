@@ -10,7 +10,7 @@ const OpDef op_div{
     .doc =
         "result[i] = x[i] / y[i]\n"
         "(C1) both operands have one type.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "IEEE 754-2019, clause 5.4.1",
     .arity = 2,
     .attrs = {},

@@ -9,7 +9,7 @@ const OpDef op_erf{
     .summary = "elementwise error function",
     .doc =
         "result[i] = 2/sqrt(pi) * integral of e^(-t^2) from 0 to x[i]\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "https://dlmf.nist.gov/7.2",
     .arity = 1,
     .attrs = {},

@@ -9,7 +9,7 @@ const OpDef op_exp{
     .summary = "elementwise exponential",
     .doc =
         "result[i] = e^x[i]\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "https://dlmf.nist.gov/4.2#iii",
     .arity = 1,
     .attrs = {},

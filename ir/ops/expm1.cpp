@@ -19,7 +19,7 @@ const OpDef op_expm1{
     .summary = "elementwise e^x - 1",
     .doc =
         "result[i] = e^x[i] - 1, without cancellation where x is small\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "ISO C99, 7.12.6.3; https://dlmf.nist.gov/4.2",
     .arity = 1,
     .attrs = {},

@@ -9,7 +9,7 @@ const OpDef op_floor{
     .summary = "elementwise rounding down",
     .doc =
         "result[i] = the greatest integer not above x[i]; the gradient is 0.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "IEEE 754-2019, clause 5.9 (roundToIntegralTowardNegative)",
     .arity = 1,
     .attrs = {},

@@ -71,7 +71,8 @@ const OpDef op_gather{
                 gather_sample({DType::I32, {4, 3}}, {6}, 0, 3), gather_sample({DType::F32, {0, 3}}, {2}, 0, 1),
                 gather_sample({DType::F32, {3, 5}}, {3, 4}, 1, 5, DType::I32, 1),
                 gather_sample({DType::F32, {2, 3, 5, 2}}, {2, 7}, 2, 5, DType::I32, 1),
-                gather_sample({DType::F32, {2, 3, 5}}, {2, 3}, 2, 4, DType::I64, 2)},
+                gather_sample({DType::F32, {2, 3, 5}}, {2, 3}, 2, 4, DType::I64, 2),
+                gather_sample({DType::BF16, {17, 9}}, {2, 3}, 0, 17)},
 };
 
 }  // namespace tarn

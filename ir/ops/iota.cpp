@@ -42,7 +42,8 @@ const OpDef op_iota{
     .samples = {{.inputs = {}, .attrs = {{"axis", int64_t{1}}, {"dtype", "f32"}, {"shape", Shape{3, 5}}}},
                 {.inputs = {}, .attrs = {{"axis", int64_t{0}}, {"dtype", "i32"}, {"shape", Shape{17}}}},
                 {.inputs = {}, .attrs = {{"axis", int64_t{0}}, {"dtype", "f64"}, {"shape", Shape{0, 4}}}},
-                {.inputs = {}, .attrs = {{"axis", int64_t{2}}, {"dtype", "i64"}, {"shape", Shape{2, 1, 3}}}}},
+                {.inputs = {}, .attrs = {{"axis", int64_t{2}}, {"dtype", "i64"}, {"shape", Shape{2, 1, 3}}}},
+                {.inputs = {}, .attrs = {{"axis", int64_t{0}}, {"dtype", "f16"}, {"shape", Shape{33}}}}},
 };
 
 }  // namespace tarn

@@ -9,7 +9,7 @@ const OpDef op_log{
     .summary = "elementwise natural logarithm",
     .doc =
         "result[i] = ln x[i]; -inf at 0, NaN below.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "https://dlmf.nist.gov/4.2#i",
     .arity = 1,
     .attrs = {},

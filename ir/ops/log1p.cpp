@@ -9,7 +9,7 @@ const OpDef op_log1p{
     .summary = "elementwise ln(1 + x), accurate for small x",
     .doc =
         "result[i] = ln(1 + x[i]); -inf at -1, NaN below.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "https://dlmf.nist.gov/4.6",
     .arity = 1,
     .attrs = {},

@@ -28,7 +28,7 @@ const OpDef op_pow{
         "result[i] = x[i] ^ y[i], as C99 pow: x^0 = 1, NaN for x < 0 and y not integral.\n"
         "d/dx is 0 where y = 0; d/dy is 0 where x = 0.\n"
         "(C1) both operands have one type.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "ISO C99, 7.12.7.4 and F.9.4.4; https://dlmf.nist.gov/4.2#iv",
     .arity = 2,
     .attrs = {},

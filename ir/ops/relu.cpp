@@ -9,7 +9,7 @@ const OpDef op_relu{
     .summary = "elementwise rectifier",
     .doc =
         "result[i] = x[i] if x[i] > 0, else 0; NaN stays NaN.  The gradient at 0 is 0.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "Nair and Hinton, ICML 2010; https://pytorch.org/docs/stable/generated/torch.nn.ReLU.html",
     .arity = 1,
     .attrs = {},

@@ -9,7 +9,7 @@ const OpDef op_round{
     .summary = "elementwise rounding to nearest, halves to even",
     .doc =
         "result[i] = the integer nearest to x[i]; halves go to the even one; the gradient is 0.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "IEEE 754-2019, clause 5.9 (roundToIntegralTiesToEven)",
     .arity = 1,
     .attrs = {},

@@ -9,7 +9,7 @@ const OpDef op_rsqrt{
     .summary = "elementwise reciprocal square root",
     .doc =
         "result[i] = 1 / sqrt(x[i]); infinite at 0, NaN below.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "IEEE 754-2019, clause 9.2 (rSqrt)",
     .arity = 1,
     .attrs = {},

@@ -87,7 +87,8 @@ const OpDef op_scatter_add{
                 scatter_sample({4}, {DType::F32, {4, 2}}, 0, 0),
                 scatter_sample({3, 4}, {DType::F32, {3, 4}}, 1, 5, DType::I32, 1),
                 scatter_sample({2, 7}, {DType::F32, {2, 3, 7, 2}}, 2, 5, DType::I64, 1),
-                scatter_sample({33}, {DType::F32, {33, 5}}, 0, 3, DType::I32, 0, {{"accumulate", "f64"}})},
+                scatter_sample({33}, {DType::F32, {33, 5}}, 0, 3, DType::I32, 0, {{"accumulate", "f64"}}),
+                scatter_sample({17}, {DType::F16, {17, 9}}, 0, 3)},
 };
 
 }  // namespace tarn

@@ -9,7 +9,7 @@ const OpDef op_sigmoid{
     .summary = "elementwise logistic function",
     .doc =
         "result[i] = 1 / (1 + e^-x[i]); 0 and 1 far out, never NaN for a finite x.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "https://pytorch.org/docs/stable/generated/torch.sigmoid.html",
     .arity = 1,
     .attrs = {},

@@ -9,7 +9,7 @@ const OpDef op_sqrt{
     .summary = "elementwise square root",
     .doc =
         "result[i] = sqrt(x[i]); NaN below 0, infinite gradient at 0.\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "IEEE 754-2019, clause 5.4.1",
     .arity = 1,
     .attrs = {},

@@ -9,7 +9,7 @@ const OpDef op_tanh{
     .summary = "elementwise hyperbolic tangent",
     .doc =
         "result[i] = tanh(x[i])\n"
-        "(C2) the dtype is f32 or f64.",
+        "(C2) the dtype is a float.",
     .source = "https://dlmf.nist.gov/4.28",
     .arity = 1,
     .attrs = {},

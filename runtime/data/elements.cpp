@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "../half.h"
 #include "../model.h"
 #include "../text.h"
 
@@ -49,15 +50,6 @@ static Number real_number(double value) {
   return {value, 0, false};
 }
 
-// IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
-static double half(uint16_t bits) {
-  int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  double size = exponent == 31  ? (fraction != 0 ? NAN : INFINITY)
-                : exponent == 0 ? std::ldexp(fraction, -24)
-                                : std::ldexp(1024 + fraction, exponent - 25);
-  return (bits & 0x8000) != 0 ? -size : size;
-}
-
 static Number load_number(const unsigned char* p, FileType type) {
   switch (type) {
     case FileType::Bool:
@@ -82,7 +74,7 @@ static Number load_number(const unsigned char* p, FileType type) {
       return {static_cast<double>(value), 0, false, value};
     }
     case FileType::F16:
-      return real_number(half(load<uint16_t>(p)));
+      return real_number(half_value(load<uint16_t>(p), TARN_F16));
     case FileType::F32:
       return real_number(load<float>(p));
     case FileType::F64:
@@ -118,6 +110,15 @@ static bool store_real(unsigned char* p, Number number) {
   return true;
 }
 
+static bool store_half(unsigned char* p, uint32_t dtype, Number number) {
+  uint16_t bits = half_bits(number.real, dtype);
+  double value = half_value(bits, dtype);
+  if (number.is_int && value != number.real) return false;
+  if (std::isinf(value) && !std::isinf(number.real)) return false;
+  memcpy(p, &bits, sizeof bits);
+  return true;
+}
+
 static bool store_number(unsigned char* p, uint32_t to, const Number& number) {
   switch (static_cast<tarn_dtype>(to)) {
     case TARN_BOOL:
@@ -132,6 +133,9 @@ static bool store_number(unsigned char* p, uint32_t to, const Number& number) {
       return store_real<float>(p, number);
     case TARN_F64:
       return store_real<double>(p, number);
+    case TARN_F16:
+    case TARN_BF16:
+      return store_half(p, to, number);
   }
   return false;
 }
@@ -139,7 +143,7 @@ static bool store_number(unsigned char* p, uint32_t to, const Number& number) {
 static bool is_same(FileType type, uint32_t to) {
   return (type == FileType::U8 && to == TARN_U8) || (type == FileType::I32 && to == TARN_I32) ||
          (type == FileType::I64 && to == TARN_I64) || (type == FileType::F32 && to == TARN_F32) ||
-         (type == FileType::F64 && to == TARN_F64);
+         (type == FileType::F64 && to == TARN_F64) || (type == FileType::F16 && to == TARN_F16);
 }
 
 Result<Bytes> convert_elements(Bytes from, FileType type, uint32_t to, int64_t classes, uint64_t row_elements,

@@ -19,7 +19,8 @@ const char* file_type_name(FileType type);
 void swap_elements(Bytes& bytes, FileType type);
 
 // Elements of `from` (native byte order) as `to`, in a new block; equal types only move.  Integers must fit, floats
-// must be whole to become integers, integers must be exact to become floats; f64 -> f32 rounds but must not overflow.
+// must be whole to become integers, integers must be exact to become floats; floats are rounded to narrower ones but
+// must not overflow.
 // `classes` > 0: each must lie in 0..classes-1.  `row_elements` is for the message: "row 7: label 12 ...".
 Result<Bytes> convert_elements(Bytes from, FileType type, uint32_t to, int64_t classes, uint64_t row_elements,
                                const std::string& path);

@@ -96,7 +96,8 @@ Result<Array> read_npy(const std::string& path) {
   if (descr.find('O') != std::string::npos) return Error{path + ": holds pickled Python objects, which are not read"};
   if (!parse_descr(descr, &array.type, &swapped))
     return Error{path + ": dtype " + (descr.empty() ? "missing" : descr) +
-                 " is not read; expected a number such as '<f4'"};
+                 (descr.find("V2") != std::string::npos ? " is not read (.npy has no bf16: save it as float32)"
+                                                        : " is not read; expected a number such as '<f4'")};
   if (order != "False")
     return Error{path + (order == "True" ? ": is in Fortran order; save it with np.ascontiguousarray"
                                          : ": the header lacks fortran_order")};
@@ -118,7 +119,7 @@ Result<Array> read_npy(const std::string& path) {
 }
 
 std::string npy_header(uint32_t dtype, const std::vector<int64_t>& shape) {
-  static const char* const kCodes[] = {"|b1", "|u1", "<i4", "<i8", "<f4", "<f8"};
+  static const char* const kCodes[] = {"|b1", "|u1", "<i4", "<i8", "<f4", "<f8", "<f2"};
   std::string dict = format("{'descr': '%s', 'fortran_order': False, 'shape': (", kCodes[dtype]);
   for (int64_t size : shape) dict += std::to_string(size) + ", ";
   if (shape.size() > 1)

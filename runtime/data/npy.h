@@ -20,7 +20,8 @@ struct Array {
 // C order, numeric dtypes, either byte order; versions 1 to 3; gzip too.
 Result<Array> read_npy(const std::string& path);
 
-// The header for data of `dtype` (enum tarn_dtype) and `shape`, padded as the format asks.
+// The header for data of `dtype` (enum tarn_dtype, but TARN_BF16: the format has none) and `shape`, padded as the format
+// asks.
 std::string npy_header(uint32_t dtype, const std::vector<int64_t>& shape);
 
 // Product of the sizes; -1 where it overflows or one is negative.

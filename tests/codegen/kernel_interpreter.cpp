@@ -72,8 +72,9 @@ class KernelRun {
   }
 
   void run(const Store& node) {
-    int64_t bytes = dtype_bytes(kernel_.buffers[node.access.buffer].type.dtype);
-    arena_.store(*address(node.access), bytes, scalars_[node.value]);
+    DType dtype = kernel_.buffers[node.access.buffer].type.dtype;
+    double value = is_half(dtype) ? to_dtype(scalars_[node.value], dtype) : scalars_[node.value];
+    arena_.store(*address(node.access), dtype_bytes(dtype), value);
   }
 
   void run(const ForLoop& node) {

@@ -62,7 +62,7 @@ ScalarIndex KernelBuilder::index(VariableIndex variable) {
 }
 
 ScalarIndex KernelBuilder::load(BufferIndex buffer, std::vector<IndexExpression> indices, bool guarded) {
-  ScalarIndex result = scalar(kernel_.buffers[buffer].type.dtype);
+  ScalarIndex result = scalar(computed_dtype(kernel_.buffers[buffer].type.dtype));
   block_.push_back({Load{result, {buffer, std::move(indices), guarded}}});
   return result;
 }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <span>
 
+#include "ir/half.h"
 #include "ir/interpret.h"
 #include "tests/scalar_reference.h"
 
@@ -168,6 +169,9 @@ double read_element(const Bytes& bytes, DType dtype, int64_t element) {
       return static_cast<double>(get<float>(bytes, element));
     case DType::F64:
       return get<double>(bytes, element);
+    case DType::F16:
+    case DType::BF16:
+      return half_value(get<uint16_t>(bytes, element), dtype);
   }
   return 0;
 }
@@ -185,6 +189,9 @@ void write_element(Bytes& bytes, DType dtype, int64_t element, double value) {
       return put<float>(bytes, element, static_cast<float>(value));
     case DType::F64:
       return put<double>(bytes, element, value);
+    case DType::F16:
+    case DType::BF16:
+      return put<uint16_t>(bytes, element, half_bits(round_to_half(value, dtype), dtype));
   }
 }
 

@@ -88,7 +88,7 @@ class Hunt {
 
  private:
   void try_graph(const GraphCheck& check, uint64_t seed) {
-    Module module = random_module(seed, {.differentiable = check.is_differentiable});
+    Module module = random_module(seed, {.differentiable = check.is_differentiable, .halves = seed % 4 == 3});
     if (settings_.print) fmt::print("{}", print(module));
     ++tried_;
     std::string found = outcome(check, module, seed);

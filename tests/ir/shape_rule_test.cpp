@@ -54,9 +54,10 @@ Attrs spec(std::string text) {
 void add_elementwise(std::vector<Broken>& cases) {
   for (const OpDef* op : all_ops()) {
     std::string name(op->name);
-    bool same = op->shape == same_numbers || op->shape == same_floats || op->shape == same_bools;
-    DType good = op->shape == same_bools ? DType::Bool : DType::F32;
-    DType bad = op->shape == same_numbers ? DType::Bool : DType::I32;
+    bool same =
+        op->shape == same_numbers || op->shape == same_floats || op->shape == same_integers || op->shape == same_bools;
+    DType good = op->shape == same_bools ? DType::Bool : op->shape == same_integers ? DType::I32 : DType::F32;
+    DType bad = op->shape == same_numbers || op->shape == same_integers ? DType::Bool : DType::I32;
     if (op->arity == 2 && (same || op->shape == comparison)) {
       cases.push_back({name + ".C1", {{good, {2}}, {good, {3}}}, {}});
       cases.push_back({name + ".C1", {{good, {2}}, {DType::U8, {2}}}, {}});
@@ -82,7 +83,7 @@ std::vector<Broken> broken_uses() {
       {"select.C1", {f32({2}), f32({2}), f32({2})}, {}},
       {"select.C2", {boolean({2}), f32({2}), f32({3})}, {}},
       {"select.C3", {boolean({3}), f32({2}), f32({2})}, {}},
-      {"cast.C1", {f32({2})}, {{"dtype", "f16"}}},
+      {"cast.C1", {f32({2})}, {{"dtype", "f8"}}},
       {"constant.C1", {}, with(declared("f33", {2}), "value", 1.0)},
       {"constant.C2", {}, with(declared("f32", {-2}), "value", 1.0)},
       {"constant.C3", {}, with(declared("i32", {2}), "value", 1.5)},

@@ -1,6 +1,7 @@
 // .npy files and conversion of elements.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "data/npy.h"
@@ -50,6 +51,35 @@ TEST_CASE("half precision") {
   for (int i = 0; i < 6; ++i) CHECK(values[i] == wanted[i]);
   CHECK(values[6] > 65504);
   CHECK(values[7] != values[7]);
+}
+
+TEST_CASE("numbers become 16-bit floats where they fit") {
+  auto converted = [](std::initializer_list<double> values, uint32_t to) {
+    std::string doubles = raw(values);
+    Bytes from;
+    REQUIRE(from.append(doubles.data(), doubles.size()));
+    Result<Bytes> bytes = convert_elements(std::move(from), FileType::F64, to, 0, 1, "f");
+    std::vector<uint16_t> halves(bytes ? values.size() : 0);
+    if (bytes) memcpy(halves.data(), bytes->data(), 2 * halves.size());
+    return halves;
+  };
+  using Halves = std::vector<uint16_t>;
+  // A third, the middles of 1 and its neighbours (to even), the least subnormal and less than half of it, -0.
+  CHECK(converted({1.0 / 3, 1 + 0x1p-11, 1 + 0x3p-11, 0x1p-24, 0x0.fp-25, -0.0, 65519, HUGE_VAL}, TARN_F16) ==
+        Halves{0x3555, 0x3c00, 0x3c02, 0x0001, 0x0000, 0x8000, 0x7bff, 0x7c00});
+  CHECK(converted({1.0 / 3, 1 + 0x1p-8, 1 + 0x3p-8, 0x1p-133, -0.0, 3e38, -HUGE_VAL}, TARN_BF16) ==
+        Halves{0x3eab, 0x3f80, 0x3f82, 0x0001, 0x8000, 0x7f62, 0xff80});
+  CHECK(converted({65520}, TARN_F16).empty());
+  CHECK(converted({3.4e38}, TARN_BF16).empty());
+  std::string whole = raw<int64_t>({2049});
+  Bytes from;
+  REQUIRE(from.append(whole.data(), whole.size()));
+  Result<Bytes> refused = convert_elements(std::move(from), FileType::I64, TARN_F16, 0, 1, "f");
+  REQUIRE(!refused);
+  CHECK(contains(refused.error().message, "does not fit into f16"));
+  Scratch scratch;
+  CHECK(contains(error_of(scratch, npy_bytes("|V2", "(1,)", "ab")), ".npy has no bf16"));
+  CHECK(contains(npy_header(TARN_F16, {3}), "'<f2'"));
 }
 
 TEST_CASE("every truncation of an npy file is an error") {

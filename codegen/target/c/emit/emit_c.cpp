@@ -26,6 +26,7 @@ constexpr const char* kTypes = R"(
 #define TARN_MAY_ALIAS
 #endif
 typedef uint8_t TARN_MAY_ALIAS tarn_u8;
+typedef uint16_t TARN_MAY_ALIAS tarn_u16;
 typedef uint32_t TARN_MAY_ALIAS tarn_i32;
 typedef uint64_t TARN_MAY_ALIAS tarn_i64;
 typedef float TARN_MAY_ALIAS tarn_f32;
@@ -44,6 +45,7 @@ typedef double TARN_MAY_ALIAS tarn_f64;
 
 constexpr const char* kEntryHelpers = R"(
 #define AT_U8(offset) ((tarn_u8*)(arena + (offset)))
+#define AT_U16(offset) ((tarn_u16*)(void*)(arena + (offset)))
 #define AT_I32(offset) ((tarn_i32*)(void*)(arena + (offset)))
 #define AT_I64(offset) ((tarn_i64*)(void*)(arena + (offset)))
 #define AT_F32(offset) ((tarn_f32*)(void*)(arena + (offset)))
@@ -67,6 +69,9 @@ std::string_view at_macro(DType dtype) {
       return "AT_F32";
     case DType::F64:
       return "AT_F64";
+    case DType::F16:
+    case DType::BF16:
+      return "AT_U16";
   }
   return "";
 }

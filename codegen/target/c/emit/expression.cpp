@@ -28,6 +28,9 @@ std::string_view scalar_type(DType dtype) {
       return "float";
     case DType::F64:
       return "double";
+    case DType::F16:
+    case DType::BF16:
+      break;  // of memory only
   }
   return "";
 }
@@ -45,6 +48,9 @@ std::string_view memory_type(DType dtype) {
       return "tarn_f32";
     case DType::F64:
       return "tarn_f64";
+    case DType::F16:
+    case DType::BF16:
+      return "tarn_u16";
   }
   return "";
 }
@@ -81,6 +87,9 @@ Expression literal(double value, DType dtype) {
     case DType::F32:
     case DType::F64:
       return {float_literal(value, dtype), binding, !std::isnan(value)};
+    case DType::F16:
+    case DType::BF16:
+      break;
   }
   return {};
 }
@@ -190,6 +199,9 @@ static Expression arithmetic(ScalarOp op, std::span<const Expression> x, DType d
     case ScalarOp::Floor:
     case ScalarOp::Round:
       return fp ? call(typed(scalar_op_name(op), dtype), x) : x[0];
+    case ScalarOp::RoundF16:
+    case ScalarOp::RoundBf16:
+      return call(typed(scalar_op_name(op), dtype), x);
     case ScalarOp::Exp:
     case ScalarOp::Log:
     case ScalarOp::Log1p:

@@ -110,6 +110,8 @@ void KernelEmitter::strip(std::span<const Statement* const> statements, const Ac
 void KernelEmitter::statement(const Statement& statement, int row) {
   if (const Store* store = std::get_if<Store>(&statement.node)) {
     std::string value = value_of(store->value, row).text;
+    DType dtype = kernel_.buffers[store->access.buffer].type.dtype;
+    if (is_half(dtype)) value = fmt::format("tarn_bits_{}({})", dtype_name(dtype), value);
     line(fmt::format("{} = {};", element_text(store->access, row), value));
     return;
   }
@@ -290,8 +292,9 @@ Expression KernelEmitter::load_text(const Access& access, int row) {
   if (access.guarded) conditions = guards(access, row);
   std::string element = element_text(access, row);
   if (type.dtype == DType::Bool) element += " != 0";
+  if (is_half(type.dtype)) element = fmt::format("tarn_value_{}({})", dtype_name(type.dtype), element);
   if (conditions.empty()) return {element, type.dtype == DType::Bool ? Binding::Loose : Binding::Primary};
-  return {fmt::format("{} ? {} : {}", fmt::join(conditions, " && "), element, literal(0, type.dtype).text),
+  return {fmt::format("{} ? {} : {}", fmt::join(conditions, " && "), element, literal(0, computed_dtype(type.dtype)).text),
           Binding::Loose};
 }
 

@@ -46,6 +46,10 @@ llvm::Type* ScalarCode::register_type(DType dtype, int lanes) {
     case DType::F64:
       type = builder_.getDoubleTy();
       break;
+    case DType::F16:
+    case DType::BF16:
+      type = builder_.getInt16Ty();
+      break;
   }
   return lanes == 1 ? type : llvm::FixedVectorType::get(type, static_cast<unsigned>(lanes));
 }
@@ -65,11 +69,13 @@ llvm::Constant* ScalarCode::constant(double value, DType dtype) {
 }
 
 Value* ScalarCode::from_memory(Value* value, DType dtype) {
+  if (is_half(dtype)) return half_.widen(value, dtype);
   if (dtype != DType::Bool) return value;
   return builder_.CreateICmpNE(value, llvm::Constant::getNullValue(value->getType()));
 }
 
 Value* ScalarCode::to_memory(Value* value, DType dtype) {
+  if (is_half(dtype)) return half_.narrow(value, dtype);
   if (dtype != DType::Bool) return value;
   return builder_.CreateZExt(value, memory_type(dtype, lanes_of(value)));
 }
@@ -166,6 +172,8 @@ Value* ScalarCode::compare(ScalarOp op, Value* a, Value* b, DType dtype) {
     case ScalarOp::Pow:
     case ScalarOp::Floor:
     case ScalarOp::Round:
+    case ScalarOp::RoundF16:
+    case ScalarOp::RoundBf16:
     case ScalarOp::And:
     case ScalarOp::Or:
     case ScalarOp::Xor:
@@ -235,6 +243,10 @@ Value* ScalarCode::arithmetic(ScalarOp op, std::span<Value* const> x, DType dtyp
       return intrinsic(llvm::Intrinsic::floor);
     case ScalarOp::Round:
       return intrinsic(llvm::Intrinsic::roundeven);
+    case ScalarOp::RoundF16:
+      return half_.round(x[0], DType::F16);
+    case ScalarOp::RoundBf16:
+      return half_.round(x[0], DType::BF16);
     case ScalarOp::Pow:
       if (!fp) return integer_power(x[0], x[1], dtype);
       return math_.call(op, x);

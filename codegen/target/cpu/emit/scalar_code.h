@@ -5,6 +5,7 @@
 
 #include <span>
 
+#include "codegen/target/cpu/emit/half_code.h"
 #include "codegen/target/cpu/emit/machine.h"
 #include "codegen/target/cpu/emit/vector_math.h"
 #include "ir/op_forms.h"
@@ -14,9 +15,10 @@ namespace tarn {
 
 class ScalarCode {
  public:
-  ScalarCode(llvm::IRBuilder<>& builder, const CpuTraits& target) : builder_(builder), math_(builder, target) {}
+  ScalarCode(llvm::IRBuilder<>& builder, const CpuTraits& target)
+      : builder_(builder), math_(builder, target), half_(builder, target) {}
 
-  // Type in registers (Bool is i1) and in memory (Bool is i8); `lanes` 1 gives the scalar type.
+  // Type in registers (Bool is i1) and in memory (Bool is i8, a 16-bit float i16); `lanes` 1 gives the scalar type.
   llvm::Type* register_type(DType dtype, int lanes);
   llvm::Type* memory_type(DType dtype, int lanes);
   llvm::Constant* constant(double value, DType dtype);
@@ -49,6 +51,7 @@ class ScalarCode {
 
   llvm::IRBuilder<>& builder_;
   VectorMath math_;
+  HalfCode half_;
 };
 
 }  // namespace tarn

@@ -255,6 +255,8 @@ Value* VectorMath::call(ScalarOp op, std::span<Value* const> x) {
     case ScalarOp::Pow:
     case ScalarOp::Floor:
     case ScalarOp::Round:
+    case ScalarOp::RoundF16:
+    case ScalarOp::RoundBf16:
     case ScalarOp::Eq:
     case ScalarOp::Ne:
     case ScalarOp::Lt:

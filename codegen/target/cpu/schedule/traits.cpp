@@ -31,14 +31,14 @@ static CpuTraits level(std::string name, int vector_bytes) {
 
 static CpuTraits x86_64_v3() {
   CpuTraits traits = level("x86-64-v3", 32);
-  traits.has_fma = traits.has_gather = true;
+  traits.has_fma = traits.has_gather = traits.has_half_conversion = true;
   return traits;
 }
 
 static CpuTraits x86_64_v4() {
   CpuTraits traits = level("x86-64-v4", 64);
   traits.vector_registers = 32;
-  traits.has_fma = traits.has_gather = traits.has_broadcast_operand = true;
+  traits.has_fma = traits.has_gather = traits.has_broadcast_operand = traits.has_half_conversion = true;
   return traits;
 }
 

@@ -26,6 +26,7 @@ struct CpuTraits {
   bool has_fma = false;                // else llvm.fma is a call of fmaf
   bool has_gather = false;             // else a gather is one load for each lane
   bool has_broadcast_operand = false;  // an arithmetic instruction can splat its memory operand (AVX-512)
+  bool has_half_conversion = false;    // f16 to f32 and back is an instruction (F16C)
   // Elements between lanes up to which vectors are taken apart and put together in registers.
   int64_t max_interleaved = 4;
 
