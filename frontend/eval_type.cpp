@@ -69,7 +69,8 @@ bool Evaluator::match_dim(const Expr& dim, Axis& axis, const FramePtr& frame, co
   int64_t wanted = 0;
   bool wants_batch = false;
   Span origin = dim.span;
-  if (dim.kind == ExprKind::Name && is_upper(dim.text) && !find_local(dim.text, frame) && !session.find(dim.text, dim.span)) {
+  if (dim.kind == ExprKind::Name && is_upper(dim.text) && !find_local(dim.text, frame) &&
+      !session.find(dim.text, dim.span)) {
     frame->root->names[dim.text] = dimension_term(axis);
     axis.name = dim.text;
     return true;

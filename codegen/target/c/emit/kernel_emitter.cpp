@@ -294,8 +294,9 @@ Expression KernelEmitter::load_text(const Access& access, int row) {
   if (type.dtype == DType::Bool) element += " != 0";
   if (is_half(type.dtype)) element = fmt::format("tarn_value_{}({})", dtype_name(type.dtype), element);
   if (conditions.empty()) return {element, type.dtype == DType::Bool ? Binding::Loose : Binding::Primary};
-  return {fmt::format("{} ? {} : {}", fmt::join(conditions, " && "), element, literal(0, computed_dtype(type.dtype)).text),
-          Binding::Loose};
+  return {
+      fmt::format("{} ? {} : {}", fmt::join(conditions, " && "), element, literal(0, computed_dtype(type.dtype)).text),
+      Binding::Loose};
 }
 
 }  // namespace tarn::c_source

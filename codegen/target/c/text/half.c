@@ -10,7 +10,9 @@ static inline float tarn_value_f16(uint16_t bits) {
 }
 
 /* [tarn_value_bf16] */
-static inline float tarn_value_bf16(uint16_t bits) { return tarn_float((uint32_t)bits << 16); }
+static inline float tarn_value_bf16(uint16_t bits) {
+  return tarn_float((uint32_t)bits << 16);
+}
 
 /* [tarn_round_f16_f32] below the least normal number the last place is that of 0.5 */
 static inline float tarn_round_f16_f32(float x) {
@@ -56,4 +58,6 @@ static inline uint16_t tarn_bits_f16(float x) {
 }
 
 /* [tarn_bits_bf16] */
-static inline uint16_t tarn_bits_bf16(float x) { return (uint16_t)(tarn_bits(tarn_round_bf16_f32(x)) >> 16); }
+static inline uint16_t tarn_bits_bf16(float x) {
+  return (uint16_t)(tarn_bits(tarn_round_bf16_f32(x)) >> 16);
+}

@@ -83,5 +83,7 @@ static long long tarn_strtoll(const char* text, char** end, int base) {
 #define strtoll tarn_strtoll
 
 /* [isfinite] */
-static int tarn_isfinite(double x) { return (tarn_bits64(x) >> 52 & 0x7FFu) != 0x7FFu; }
+static int tarn_isfinite(double x) {
+  return (tarn_bits64(x) >> 52 & 0x7FFu) != 0x7FFu;
+}
 #define isfinite tarn_isfinite

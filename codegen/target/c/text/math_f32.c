@@ -107,13 +107,13 @@ static inline double tarn_quarters(double x, uint32_t* q) {
 /* [tarn_quarters_large] the same by Payne and Hanek for all finite x from 1 on: of the bits of x * 2/pi only those
  * about its point are computed, from 32-bit words of 2/pi */
 static double tarn_quarters_large(double x, uint32_t* q) {
-  static const uint32_t two_over_pi[] = {
-      0xA2F9836Eu, 0x4E441529u, 0xFC2757D1u, 0xF534DDC0u, 0xDB629599u, 0x3C439041u, 0xFE5163ABu,
-      0xDEBBC561u, 0xB7246E3Au, 0x424DD2E0u, 0x06492EEAu, 0x09D1921Cu, 0xFE1DEB1Cu, 0xB129A73Eu,
-      0xE88235F5u, 0x2EBB4484u, 0xE99C7026u, 0xB45F7E41u, 0x3991D639u, 0x835339F4u, 0x9C845F8Bu,
-      0xBDF9283Bu, 0x1FF897FFu, 0xDE05980Fu, 0xEF2F118Bu, 0x5A0A6D1Fu, 0x6D367ECFu, 0x27CB09B7u,
-      0x4F463F66u, 0x9E5FEA2Du, 0x7527BAC7u, 0xEBE5F17Bu, 0x3D0739F7u, 0x8A5292EAu, 0x6BFB5FB1u,
-      0x1F8D5D08u, 0x56033046u, 0xFC7B6BABu, 0xF0CFBC20u, 0x9AF4361Du, 0xA9E39161u, 0x5EE61B08u};
+  static const uint32_t two_over_pi[] = {0xA2F9836Eu, 0x4E441529u, 0xFC2757D1u, 0xF534DDC0u, 0xDB629599u, 0x3C439041u,
+                                         0xFE5163ABu, 0xDEBBC561u, 0xB7246E3Au, 0x424DD2E0u, 0x06492EEAu, 0x09D1921Cu,
+                                         0xFE1DEB1Cu, 0xB129A73Eu, 0xE88235F5u, 0x2EBB4484u, 0xE99C7026u, 0xB45F7E41u,
+                                         0x3991D639u, 0x835339F4u, 0x9C845F8Bu, 0xBDF9283Bu, 0x1FF897FFu, 0xDE05980Fu,
+                                         0xEF2F118Bu, 0x5A0A6D1Fu, 0x6D367ECFu, 0x27CB09B7u, 0x4F463F66u, 0x9E5FEA2Du,
+                                         0x7527BAC7u, 0xEBE5F17Bu, 0x3D0739F7u, 0x8A5292EAu, 0x6BFB5FB1u, 0x1F8D5D08u,
+                                         0x56033046u, 0xFC7B6BABu, 0xF0CFBC20u, 0x9AF4361Du, 0xA9E39161u, 0x5EE61B08u};
   const uint64_t bits = tarn_bits64(x), mantissa = (bits & 0xFFFFFFFFFFFFFull) | 0x10000000000000ull;
   /* x = mantissa * 2^scale; 2/pi = sum of word[i] * 2^(-32 * (i + 1)).  Words whose product is a multiple of 4 are
    * skipped: one before the point stays. */
@@ -161,4 +161,6 @@ static inline float tarn_cos_f32(float x) {
 }
 
 /* [tarn_pow_f32] */
-static inline float tarn_pow_f32(float x, float y) { return (float)tarn_pow_f64((double)x, (double)y); }
+static inline float tarn_pow_f32(float x, float y) {
+  return (float)tarn_pow_f64((double)x, (double)y);
+}

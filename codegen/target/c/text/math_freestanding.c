@@ -42,7 +42,8 @@ static float tarn_sqrt_f32(float x) {
     }
   }
   root += rest != 0 ? root & 1u : 0u; /* the last digit is a half */
-  return tarn_float((root >> 1) - 0x800000u + ((uint32_t)(exponent / 2 + 127) << 23)) * (is_tiny ? 0.000244140625f : 1.0f);
+  return tarn_float((root >> 1) - 0x800000u + ((uint32_t)(exponent / 2 + 127) << 23)) *
+         (is_tiny ? 0.000244140625f : 1.0f);
 #endif
 }
 
@@ -111,7 +112,9 @@ static double tarn_exp_sum(double x, double y) {
 }
 
 /* [tarn_exp_f64] */
-static double tarn_exp_f64(double x) { return tarn_exp_sum(x, 0.0); }
+static double tarn_exp_f64(double x) {
+  return tarn_exp_sum(x, 0.0);
+}
 
 /* [tarn_log_sum] log(x) as a sum of two, x positive and finite: m * 2^e, and log(m) = 2 * artanh((m - 1)/(m + 1)) */
 static double tarn_log_sum(double x, double* low) {

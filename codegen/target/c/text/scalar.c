@@ -3,43 +3,63 @@
 
 /* [tarn_bits] */
 static inline uint32_t tarn_bits(float x) {
-  union { float value; uint32_t bits; } both;
+  union {
+    float value;
+    uint32_t bits;
+  } both;
   both.value = x;
   return both.bits;
 }
 
 /* [tarn_float] */
 static inline float tarn_float(uint32_t bits) {
-  union { float value; uint32_t bits; } both;
+  union {
+    float value;
+    uint32_t bits;
+  } both;
   both.bits = bits;
   return both.value;
 }
 
 /* [tarn_bits64] */
 static inline uint64_t tarn_bits64(double x) {
-  union { double value; uint64_t bits; } both;
+  union {
+    double value;
+    uint64_t bits;
+  } both;
   both.value = x;
   return both.bits;
 }
 
 /* [tarn_double] */
 static inline double tarn_double(uint64_t bits) {
-  union { double value; uint64_t bits; } both;
+  union {
+    double value;
+    uint64_t bits;
+  } both;
   both.bits = bits;
   return both.value;
 }
 
 /* [tarn_abs_f32] */
-static inline float tarn_abs_f32(float x) { return tarn_float(tarn_bits(x) & 0x7FFFFFFFu); }
+static inline float tarn_abs_f32(float x) {
+  return tarn_float(tarn_bits(x) & 0x7FFFFFFFu);
+}
 
 /* [tarn_abs_f64] */
-static inline double tarn_abs_f64(double x) { return tarn_double(tarn_bits64(x) & 0x7FFFFFFFFFFFFFFFull); }
+static inline double tarn_abs_f64(double x) {
+  return tarn_double(tarn_bits64(x) & 0x7FFFFFFFFFFFFFFFull);
+}
 
 /* [tarn_abs_i32] */
-static inline uint32_t tarn_abs_i32(uint32_t x) { return x >> 31 ? 0u - x : x; }
+static inline uint32_t tarn_abs_i32(uint32_t x) {
+  return x >> 31 ? 0u - x : x;
+}
 
 /* [tarn_abs_i64] */
-static inline uint64_t tarn_abs_i64(uint64_t x) { return x >> 63 ? 0ull - x : x; }
+static inline uint64_t tarn_abs_i64(uint64_t x) {
+  return x >> 63 ? 0ull - x : x;
+}
 
 /* [tarn_signed] the magnitude of one and the sign of the other */
 static inline float tarn_signed(float magnitude, float sign) {
@@ -97,10 +117,14 @@ static inline uint64_t tarn_i64_of_f64(double x) {
 }
 
 /* [tarn_i64_of_f32] */
-static inline uint64_t tarn_i64_of_f32(float x) { return tarn_i64_of_f64((double)x); }
+static inline uint64_t tarn_i64_of_f32(float x) {
+  return tarn_i64_of_f64((double)x);
+}
 
 /* [tarn_div_u8] by zero it is 0 */
-static inline uint8_t tarn_div_u8(uint8_t a, uint8_t b) { return (uint8_t)(b == 0 ? 0 : a / b); }
+static inline uint8_t tarn_div_u8(uint8_t a, uint8_t b) {
+  return (uint8_t)(b == 0 ? 0 : a / b);
+}
 
 /* [tarn_div_i32] by zero it is 0; the least number by -1 is itself */
 static inline uint32_t tarn_div_i32(uint32_t a, uint32_t b) {
@@ -115,7 +139,11 @@ static inline uint64_t tarn_div_i64(uint64_t a, uint64_t b) {
 }
 
 /* [tarn_is_finite_f32] by its bits: -ffast-math must not answer it */
-static inline bool tarn_is_finite_f32(float x) { return (tarn_bits(x) & 0x7F800000u) != 0x7F800000u; }
+static inline bool tarn_is_finite_f32(float x) {
+  return (tarn_bits(x) & 0x7F800000u) != 0x7F800000u;
+}
 
 /* [tarn_is_finite_f64] */
-static inline bool tarn_is_finite_f64(double x) { return (tarn_bits64(x) >> 52 & 0x7FFu) != 0x7FFu; }
+static inline bool tarn_is_finite_f64(double x) {
+  return (tarn_bits64(x) >> 52 & 0x7FFu) != 0x7FFu;
+}
