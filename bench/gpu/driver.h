@@ -10,23 +10,20 @@
 #include <string>
 #include <vector>
 
-#define CUDA_DRIVER_FUNCTIONS(X)                                                                                  \
-  X(cuInit)                                                                                                       \
-  X(cuDriverGetVersion)                                                                                           \
-  X(cuDeviceGet)                                                                                                  \
-  X(cuDeviceGetCount)                                                                                             \
-  X(cuDeviceGetName) X(cuDeviceGetAttribute) X(cuDevicePrimaryCtxRetain) X(cuCtxSetCurrent) X(cuCtxSynchronize)   \
-      X(cuGetErrorName) X(cuGetProcAddress) X(cuModuleLoadDataEx) X(cuModuleUnload) X(cuModuleGetFunction)        \
-          X(cuFuncSetAttribute) X(cuFuncGetAttribute) X(cuFuncLoad) X(cuLaunchKernel) X(cuLaunchKernelEx)         \
-              X(cuOccupancyMaxActiveClusters) X(cuMemAlloc) X(cuMemFree) X(cuMemcpyHtoD) X(cuMemcpyDtoH)          \
-                  X(cuMemcpyHtoDAsync) X(cuMemcpyDtoDAsync) X(cuMemsetD8) X(cuMemHostAlloc) X(cuMemFreeHost)      \
-                      X(cuMemHostGetDevicePointer) X(cuStreamCreate) X(cuStreamSynchronize) X(cuEventCreate)      \
-                          X(cuEventRecord) X(cuEventSynchronize) X(cuEventElapsedTime) X(cuGraphCreate)           \
-                              X(cuGraphDestroy) X(cuGraphAddKernelNode) X(cuGraphAddMemcpyNode) X(cuGraphAddNode) \
-                                  X(cuGraphAddDependencies) X(cuGraphKernelNodeSetAttribute)                      \
-                                      X(cuGraphConditionalHandleCreate) X(cuGraphInstantiateWithFlags)            \
-                                          X(cuGraphLaunch) X(cuGraphUpload) X(cuGraphExecDestroy)                 \
-                                              X(cuGraphExecKernelNodeSetParams) X(cuTensorMapEncodeTiled)
+// clang-format off: it indents each line further than the one before
+#define CUDA_DRIVER_FUNCTIONS(X)                                                                                      \
+  X(cuInit) X(cuDriverGetVersion) X(cuDeviceGet) X(cuDeviceGetCount) X(cuDeviceGetName) X(cuDeviceGetAttribute)       \
+  X(cuDevicePrimaryCtxRetain) X(cuCtxSetCurrent) X(cuCtxSynchronize) X(cuGetErrorName) X(cuGetProcAddress)            \
+  X(cuModuleLoadDataEx) X(cuModuleUnload) X(cuModuleGetFunction) X(cuFuncSetAttribute) X(cuFuncGetAttribute)          \
+  X(cuFuncLoad) X(cuLaunchKernel) X(cuLaunchKernelEx) X(cuOccupancyMaxActiveClusters) X(cuMemAlloc)                   \
+  X(cuMemFree) X(cuMemcpyHtoD) X(cuMemcpyDtoH) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoDAsync) X(cuMemsetD8)                \
+  X(cuMemHostAlloc) X(cuMemFreeHost) X(cuMemHostGetDevicePointer) X(cuStreamCreate) X(cuStreamSynchronize)            \
+  X(cuEventCreate) X(cuEventRecord) X(cuEventSynchronize) X(cuEventElapsedTime) X(cuGraphCreate)                      \
+  X(cuGraphDestroy) X(cuGraphAddKernelNode) X(cuGraphAddMemcpyNode) X(cuGraphAddNode) X(cuGraphAddDependencies)       \
+  X(cuGraphKernelNodeSetAttribute) X(cuGraphConditionalHandleCreate) X(cuGraphInstantiateWithFlags)                   \
+  X(cuGraphLaunch) X(cuGraphUpload) X(cuGraphExecDestroy) X(cuGraphExecKernelNodeSetParams)                           \
+  X(cuTensorMapEncodeTiled)
+// clang-format on
 
 struct Driver {
 #define X(name) decltype(&::name) name;
