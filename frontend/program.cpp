@@ -10,8 +10,6 @@
 
 namespace tarn {
 
-using ast::Decl;
-
 std::optional<Module> ProgramBuilder::build() {
   check_names(session_);
   choose();

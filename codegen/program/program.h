@@ -15,11 +15,9 @@
 namespace tarn {
 
 // Flags of a tensor: the bits of the runtime's enum tarn_tensor_flag, as the targets' tables assert.
-enum ProgramTensorFlag : uint32_t {
-  kUsedByPredict = 1,  // inputs
-  kOnlyByPredict = 2,  // inputs: no step reads it
-  kWithoutBatch = 4,   // inputs and outputs
-};
+inline constexpr uint32_t kUsedByPredict = 1;  // inputs
+inline constexpr uint32_t kOnlyByPredict = 2;  // inputs: no step reads it
+inline constexpr uint32_t kWithoutBatch = 4;   // inputs and outputs
 
 // A tensor with a fixed place that outlives an entry point; see tarn_tensor.
 struct ProgramTensor {

@@ -15,7 +15,7 @@ static Scalar floor_div_lower(ScalarEmitter& e, std::span<const Scalar> x, DType
   return e.apply(ScalarOp::Select, {e.apply(ScalarOp::Eq, {x[1], zero}), zero, down});
 }
 
-static Sample floor_div_sample(DType dtype, Shape shape, double lo) {
+static Sample floor_div_sample(DType dtype, const Shape& shape, double lo) {
   return {{SampleInput{Type{dtype, shape}, lo, 50}, SampleInput{Type{dtype, shape}, lo / 10, 5}}, {}, {}};
 }
 
